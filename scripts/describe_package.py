@@ -1,0 +1,90 @@
+"""Write the README and meta.json with which a trained pipeline is packaged."""
+
+import argparse
+import json
+from pathlib import Path
+
+README = """# {name}
+
+A [spaCy](https://spacy.io) pipeline that predicts a number for each text: {targets}. Trained with
+[spacy-bertreg](https://pypi.org/project/spacy-bertreg) {bertreg_version}.
+
+```python
+import spacy
+
+nlp = spacy.load("{name}")
+doc = nlp("What a lovely day.")
+print(doc.cats)      # the prediction of each target
+print(doc._.score)   # the prediction of the first target
+```
+
+## Scores on the test set
+
+| Target | Documents | R² | MSE | RMSE | MAE | Pearson | Spearman |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+{scores}
+
+Predictions and errors are in the target's own unit. The test set took no part in training.
+
+## How it was trained
+
+- Transformer: `{transformer}`, with `freeze = "{freeze}"`: {frozen}.
+- At most {max_steps} steps, seed {seed}. `config.cfg` in the package has every setting.
+"""
+
+FROZEN = {
+    "none": "all of its parameters learned",
+    "all": "none of its parameters learned, only the head on top",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pipeline", type=Path, help="folder of the trained pipeline")
+    parser.add_argument("metrics", type=Path, help="what `spacy evaluate` wrote on the test set")
+    parser.add_argument("packages", type=Path, help="folder that `spacy package` writes to")
+    parser.add_argument("--name", required=True, help="name without the language")
+    parser.add_argument("--version", required=True)
+    args = parser.parse_args()
+
+    import spacy
+
+    import spacy_bertreg
+
+    meta = json.loads((args.pipeline / "meta.json").read_text(encoding="utf-8"))
+    metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
+    config = spacy.util.load_config(args.pipeline / "config.cfg", interpolate=True)
+    transformer = config["components"]["transformer"]["model"]
+    targets = list(metrics["reg_per_target"])
+    meta.update(
+        name=args.name,
+        version=args.version,
+        description=f"Predicts {', '.join(targets)} for each text.",
+        performance=metrics,
+    )
+    readme = README.format(
+        name=f"{meta['lang']}_{args.name}",
+        targets=", ".join(f"`{target}`" for target in targets),
+        bertreg_version=spacy_bertreg.__version__,
+        scores="\n".join(score_row(t, s) for t, s in metrics["reg_per_target"].items()),
+        transformer=transformer["name"],
+        freeze=transformer["freeze"],
+        frozen=FROZEN[transformer["freeze"]],
+        max_steps=config["training"]["max_steps"],
+        seed=config["training"]["seed"],
+    )
+    folder = args.packages / f"{meta['lang']}_{args.name}-{args.version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    print(f"Described {folder.name}: {', '.join(targets)}")
+
+
+def score_row(target: str, scores: dict[str, float | None]) -> str:
+    names = ("r2", "mse", "rmse", "mae", "pearson", "spearman")
+    cells = ["–" if scores[name] is None else f"{scores[name]:.3f}" for name in names]
+    return f"| {target} | {scores['n']} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The commands `python -m spacy bertreg COMMAND`.
+
+spaCy imports this for each of its commands: whatever takes time to import is imported in the
+functions.
+"""
+
+from .compare import compare_cli
+from .convert import convert_cli
+from .group import bertreg_cli
+
+__all__ = ["bertreg_cli", "compare_cli", "convert_cli"]

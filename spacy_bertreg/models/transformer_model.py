@@ -1,0 +1,105 @@
+"""`spacy-bertreg.TransformerModel.v1`: a Hugging Face model, learning or frozen."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+import torch
+from spacy.tokens import Doc, Span
+from spacy.util import SimpleFrozenDict
+from spacy_transformers.data_classes import FullTransformerBatch, HFObjects
+from spacy_transformers.layers import TransformerModel
+from spacy_transformers.layers.transformer_model import set_pytorch_transformer
+from spacy_transformers.span_getters import get_strided_spans
+from thinc.api import Model
+
+from ..layers.freezable_shim import FREEZE_VALUES, FreezableShim
+
+SpanGetter = Callable[[list[Doc]], list[list[Span]]]
+
+# torch's threads do not survive a fork, and their first use in the child would hang: with
+# n_process > 1, each process computes on one thread (explosion/spaCy#6662).
+os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
+
+def TransformerModel_v1(
+    name: str,
+    freeze: str = "none",
+    get_spans: SpanGetter | None = None,
+    tokenizer_config: dict[str, Any] = SimpleFrozenDict(),
+    transformer_config: dict[str, Any] = SimpleFrozenDict(),
+    mixed_precision: bool = False,
+    grad_scaler_config: dict[str, Any] = SimpleFrozenDict(),
+) -> Model[list[Doc], FullTransformerBatch]:
+    """spacy-transformers' TransformerModel.v3 with a say in what learns. For the `model` of
+    spaCy's component `transformer`.
+
+    name (str): Folder or Hugging Face name of the model, such as "bert-base-uncased".
+    freeze (str): "none": all parameters learn. "all": none does, only the head; the transformer
+        then runs without dropout, and stays bit for bit as it was.
+    get_spans (Callable | None): Cuts documents into the windows that the transformer reads, from
+        the registry "span_getters". None for windows of 128 tokens, every 96 tokens.
+    tokenizer_config (dict): Settings for the Hugging Face tokenizer.
+    transformer_config (dict): Settings for the Hugging Face model.
+    mixed_precision (bool): Compute in lower precision where it is safe; on a GPU only.
+    grad_scaler_config (dict): Settings of the gradient scaler for mixed precision.
+    RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
+    RAISES (ValueError): `freeze` is none of the allowed values; when initialized, there is no
+        such model.
+    """
+    if freeze not in FREEZE_VALUES:
+        raise ValueError(
+            f"freeze is {freeze!r} in [components.transformer.model]. "
+            f"Expected one of: {', '.join(FREEZE_VALUES)}."
+        )
+    span_getter = get_spans or partial(get_strided_spans, window=128, stride=96)
+    model = TransformerModel(
+        name,
+        partial(_get_spans_with_tokens, span_getter),
+        dict(tokenizer_config),
+        dict(transformer_config),
+        mixed_precision,
+        dict(grad_scaler_config),
+    )
+    wrapper = model.layers[0]
+    wrapper.shims[0] = FreezableShim(
+        wrapper.shims[0]._hfmodel,
+        mixed_precision=mixed_precision,
+        grad_scaler_config=dict(grad_scaler_config),
+        freeze=freeze,
+    )
+    model.attrs["set_transformer"] = _set_transformer
+    model.attrs["replace_listener_cfg"] = _refuse_replace_listener
+    model.init = partial(_init, model.init)  # type: ignore[method-assign]
+    return model
+
+
+def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[Span]]:
+    # spacy-transformers runs a span without tokens, but leaves its output out when it splits the
+    # batch: the documents behind it would get their neighbour's vectors.
+    return [[span for span in spans if len(span)] for spans in get_spans(docs)]
+
+
+def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> None:
+    try:
+        stock_init(model, X=X, Y=Y)
+    except (OSError, ValueError) as error:
+        name = model.attrs["name"]
+        raise ValueError(
+            f"Can't load the transformer {name!r} (name in [components.transformer.model]). "
+            f"Expected a folder with a Hugging Face model, or a model's name on the Hugging Face "
+            f"hub. {error}"
+        ) from error
+
+
+def _set_transformer(model: Model, hf_model: HFObjects) -> None:
+    set_pytorch_transformer(model, hf_model)
+    model.layers[0].shims[0].apply_freeze()
+
+
+def _refuse_replace_listener(transformer_cfg: dict, listener_cfg: dict) -> NoReturn:
+    raise ValueError(
+        "nlp.replace_listeners can't copy a spacy-bertreg.TransformerModel.v1 into another "
+        "component: the copy would no longer know what is frozen. Leave the transformer shared."
+    )

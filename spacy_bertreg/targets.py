@@ -1,0 +1,101 @@
+"""Targets: read from `doc.cats`, brought to mean 0 and standard deviation 1, and back."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.training import Example
+
+Floats = NDArray[np.float64]
+
+
+def find_targets(examples: Iterable[Example]) -> list[str]:
+    """RETURNS (list[str]): The keys of the references' `cats`, in order of first appearance."""
+    return list(dict.fromkeys(key for eg in examples for key in eg.reference.cats))
+
+
+def gold_values(examples: Iterable[Example], targets: Sequence[str]) -> Floats:
+    """Read the observed values of the targets.
+
+    examples (Iterable[Example]): Values in `example.reference.cats`. Other keys than the
+        targets are ignored: they may belong to other components.
+    targets (Sequence[str]): Names of the targets.
+    RETURNS (ndarray): float64, shape (examples, targets), NaN where a value is unknown.
+    RAISES (ValueError): A value is infinite or not a number.
+    """
+    rows = [[_gold_value(eg, target) for target in targets] for eg in examples]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
+
+
+def _gold_value(example: Example, target: str) -> float:
+    value = example.reference.cats.get(target, math.nan)
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isinf(number):
+        raise ValueError(
+            f"Target {target!r} is {value!r} for the text {example.reference.text[:60]!r}. "
+            "Expected a finite number, or NaN or no value where it is unknown."
+        )
+    return number
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Linear map of each target to mean 0 and standard deviation 1, learned from known values.
+
+    mean (tuple[float, ...]): Mean of each target, in its unit.
+    std (tuple[float, ...]): Standard deviation of each target, in its unit; 1 for a constant.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, values: Floats) -> "Standardizer":
+        """values (ndarray): Shape (documents, targets), NaN where unknown; each target needs at
+        least one known value."""
+        std = np.nanstd(values, axis=0)
+        constant = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
+        return cls(
+            tuple(np.nanmean(values, axis=0).tolist()), tuple(np.where(constant, 1.0, std).tolist())
+        )
+
+    def transform(self, values: Floats) -> Floats:
+        """values (ndarray): In the target's unit. RETURNS (ndarray): Standardised."""
+        return (values - np.array(self.mean)) / np.array(self.std)
+
+    def inverse(self, values: Floats) -> Floats:
+        """values (ndarray): Standardised. RETURNS (ndarray): In the target's unit."""
+        return values * np.array(self.std) + np.array(self.mean)
+
+
+def fit_targets(
+    examples: Sequence[Example], targets: Sequence[str] | None, name: str
+) -> tuple[list[str], Floats, Standardizer]:
+    """Settle which targets a component learns, and read them.
+
+    examples (Sequence[Example]): The training examples.
+    targets (Sequence[str] | None): Names of the targets; None for all that the examples hold.
+    name (str): Name of the component, for the errors.
+    RETURNS (tuple): The names, their values (examples, targets), and the fitted standardizer.
+    RAISES (ValueError): No targets in the examples, or none for one that was asked for.
+    """
+    found = find_targets(examples)
+    chosen = found if targets is None else list(targets)
+    if not chosen:
+        raise ValueError(
+            f"Component {name!r} found no target in {len(examples)} training examples. Expected "
+            "numbers in doc.cats, as `python -m spacy bertreg convert` writes them."
+        )
+    values = gold_values(examples, chosen)
+    for target, known in zip(chosen, (~np.isnan(values)).any(axis=0), strict=True):
+        if not known:
+            raise ValueError(
+                f"Component {name!r}: no training example has a value for the target {target!r}. "
+                f"The examples have: {', '.join(found) or 'no targets'}."
+            )
+    return chosen, values, Standardizer.fit(values)

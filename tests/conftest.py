@@ -1,0 +1,102 @@
+"""What the tests share: a tiny BERT made on the spot, and pipelines trained on the sample."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Optimizer
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "corpus" / "briefings.csv"
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+
+@pytest.fixture(scope="session")
+def sample() -> pd.DataFrame:
+    return pd.read_csv(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(sample: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
+    from make_tiny_bert import make_tiny_bert
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    make_tiny_bert(sample["text"], folder)
+    return str(folder)
+
+
+@pytest.fixture
+def make_bert(tiny_bert: str) -> Callable[..., Language]:
+    """A pipeline of `transformer` and `text_regressor`, not initialized."""
+
+    def make(freeze: str = "none", pooling: str = "mean", **transformer: object) -> Language:
+        nlp = spacy.blank("en")
+        architecture = "spacy-bertreg.TransformerModel.v1"
+        model = {"@architectures": architecture, "name": tiny_bert, "freeze": freeze, **transformer}
+        nlp.add_pipe("transformer", config={"model": model})
+        doc2vec = {"@architectures": "spacy-bertreg.TransformerListener.v1", "pooling": pooling}
+        nlp.add_pipe("text_regressor", config={"model": {"doc2vec": doc2vec}})
+        return nlp
+
+    return make
+
+
+@pytest.fixture
+def make_tok2vec() -> Callable[..., Language]:
+    """A pipeline of `text_regressor` on a small tok2vec, not initialized: no transformer."""
+
+    def make(**config: object) -> Language:
+        nlp = spacy.blank("en")
+        tok2vec = {
+            "@architectures": "spacy.HashEmbedCNN.v2",
+            "pretrained_vectors": None,
+            "width": 32,
+            "depth": 1,
+            "embed_size": 500,
+            "window_size": 1,
+            "maxout_pieces": 2,
+            "subword_features": True,
+        }
+        doc2vec = {"@architectures": "spacy-bertreg.Tok2VecPooling.v1", "tok2vec": tok2vec}
+        architecture = "spacy-bertreg.TextRegressor.v1"
+        model = {"@architectures": architecture, "doc2vec": doc2vec}
+        nlp.add_pipe("text_regressor", config={"model": model, **config})
+        return nlp
+
+    return make
+
+
+@pytest.fixture
+def make_examples(sample: pd.DataFrame) -> Callable[..., list[Example]]:
+    """The first texts of the sample as examples, their target under `severity`."""
+
+    def make(nlp: Language, n: int = 32) -> list[Example]:
+        rows = sample.head(n)
+        return [
+            Example.from_dict(nlp.make_doc(text), {"cats": {"severity": severity}})
+            for text, severity in zip(rows["text"], rows["severity"], strict=True)
+        ]
+
+    return make
+
+
+def train(nlp: Language, examples: list[Example], optimizer: Optimizer, steps: int) -> float:
+    """Update as `spacy train` does, and return the last loss. nlp.update with an optimizer would
+    finish the transformer's update before the regressor has passed its gradient on."""
+    losses: dict[str, float] = {}
+    for _ in range(steps):
+        losses = nlp.update(examples, sgd=False)
+        for _, component in nlp.pipeline:
+            if component.is_trainable:
+                component.finish_update(optimizer)
+    return losses.get("text_regressor", 0.0)
+
+
+def examples_from(nlp: Language, rows: list[tuple[str, dict[str, float]]]) -> list[Example]:
+    return [Example.from_dict(nlp.make_doc(text), {"cats": cats}) for text, cats in rows]
