@@ -94,8 +94,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     markdown = MarkdownRenderer()
     for table in comparison.formatted():
-        aligns = ["r" if column else "l" for column in range(table.shape[1])]
-        markdown.add(markdown.table(table.values.tolist(), list(table.columns), aligns=aligns))
+        markdown.add(markdown.table(table.values.tolist(), list(table.columns)))
     contents = {
         "comparison.csv": comparison.scores.to_csv(index=False),
         "differences.csv": comparison.differences.to_csv(index=False),
@@ -108,8 +107,8 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
 
 def _name_and_path(pipeline: str) -> tuple[str, str]:
     if "=" in pipeline:
-        name, _, path = pipeline.partition("=")
-        return name, path
+        name, _, folder = pipeline.partition("=")
+        return name, folder
     path = Path(pipeline)
     is_checkpoint = path.name in ("model-best", "model-last") and path.parent.name
     return (path.parent.name if is_checkpoint else path.name), pipeline

@@ -50,7 +50,9 @@ def convert(
     table = read_table(path)
     for column in [text, *targets, id_column, group]:
         if column is not None and column not in table.columns:
-            raise ValueError(f"{path} has no column {column!r}. It has: {', '.join(table.columns)}.")
+            raise ValueError(
+                f"{path} has no column {column!r}. It has: {', '.join(table.columns)}."
+            )
     texts = _texts(table[text], path)
     values = pd.DataFrame({target: _numbers(table[target], path) for target in targets})
     ids = [str(i) for i in (table.index + 1 if id_column is None else table[id_column])]
@@ -93,7 +95,9 @@ def read_table(path: Path) -> pd.DataFrame:
         elif ending == ".parquet":
             table = pd.read_parquet(path)
         else:
-            raise ValueError(f"its name ends in {ending!r}; expected .csv, .tsv, .jsonl or .parquet")
+            raise ValueError(
+                f"its name ends in {ending!r}; expected .csv, .tsv, .jsonl or .parquet"
+            )
     except ImportError as error:
         raise ImportError(
             f"Reading {path} takes pyarrow: pip install 'spacy-bertreg[parquet]'"
@@ -105,9 +109,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def split_by_group(
-    groups: Sequence[str], shares: Sequence[float], seed: int
-) -> np.ndarray:
+def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
     """Draw train, dev and test at random, keeping groups whole.
 
     groups (Sequence[str]): The group of each document.
@@ -166,7 +168,9 @@ def _blank(lang: str) -> spacy.Language:
     try:
         return spacy.blank(lang)
     except ImportError as error:
-        raise ValueError(f"spaCy has no language {lang!r}. Expected a code as en, de or xx.") from error
+        raise ValueError(
+            f"spaCy has no language {lang!r}. Expected a code as en, de or xx."
+        ) from error
 
 
 def _summary(values: pd.DataFrame, split: np.ndarray) -> pd.DataFrame:

@@ -92,8 +92,8 @@ def fit_targets(
             "numbers in doc.cats, as `python -m spacy bertreg convert` writes them."
         )
     values = gold_values(examples, chosen)
-    for target, known in zip(chosen, (~np.isnan(values)).any(axis=0), strict=True):
-        if not known:
+    for column, target in enumerate(chosen):
+        if np.isnan(values[:, column]).all():
             raise ValueError(
                 f"Component {name!r}: no training example has a value for the target {target!r}. "
                 f"The examples have: {', '.join(found) or 'no targets'}."

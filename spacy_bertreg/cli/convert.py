@@ -50,4 +50,6 @@ def convert_cli(
             header=list(summary.columns),
             aligns=["l", "l"] + ["r"] * (len(summary.columns) - 2),
         )
-        msg.good(f"Wrote {', '.join(f'{name}.spacy' for name in summary['split'].unique())}", output)
+        msg.good(
+            f"Wrote {', '.join(f'{name}.spacy' for name in summary['split'].unique())}", output
+        )

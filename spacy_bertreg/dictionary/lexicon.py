@@ -64,8 +64,10 @@ def parse_lexicon(
 ) -> Lexicon:
     """text (str): The table. source (str): What to call it in errors. See `read_lexicon`."""
     # Tab-separated lists hold quotes as terms, and parts of terms such as :'(
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
+    if delimiter == ",":
+        reader = csv.reader(io.StringIO(text))
+    else:
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE)
     table = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
     if not table:
         return Lexicon()

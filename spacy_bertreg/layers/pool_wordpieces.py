@@ -1,6 +1,7 @@
 """One vector for each document from a transformer's outputs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def forward(
 
 
 def _pool_weighted(model: Model, doc: TransformerData) -> tuple:
-    hidden = doc.model_output.last_hidden_state
+    hidden = doc.model_output["last_hidden_state"]
     n_windows, n_pieces, width = hidden.shape
     weights = wordpiece_weights(doc)
     total = weights.sum()
@@ -62,19 +63,20 @@ def _pool_weighted(model: Model, doc: TransformerData) -> tuple:
         weights = np.zeros((n_windows, n_pieces), dtype="f")
         weights[:, 0] = 1
         total = n_windows
-    weights = model.ops.asarray(weights / total)
-    vector = weights.reshape(-1) @ hidden.reshape(-1, width)
-    return vector, lambda d_vector: weights[:, :, None] * d_vector
+    shares: Any = model.ops.xp.asarray(weights / total)
+    vector = shares.reshape(-1) @ hidden.reshape(-1, width)
+    return vector, lambda d_vector: shares[:, :, None] * d_vector
 
 
 def _pool_max(model: Model, doc: TransformerData) -> tuple:
-    hidden = doc.model_output.last_hidden_state
+    hidden = doc.model_output["last_hidden_state"]
     is_piece = wordpiece_weights(doc) > 0
     if not is_piece.any():
         return _zeros(model, hidden)
     xp = model.ops.xp
     width = hidden.shape[-1]
-    rows = xp.where(model.ops.asarray(is_piece.reshape(-1, 1)), hidden.reshape(-1, width), -xp.inf)
+    is_piece_row = xp.asarray(is_piece.reshape(-1, 1))
+    rows = xp.where(is_piece_row, hidden.reshape(-1, width), -xp.inf)
     which = rows.argmax(axis=0)
     columns = xp.arange(width)
 
@@ -99,12 +101,13 @@ def wordpiece_weights(doc: TransformerData) -> NDArray[np.float32]:
     RETURNS (ndarray): Shape (windows, word pieces of the longest window); 0 for what belongs to
         no token: special tokens and padding.
     """
-    n_windows, n_pieces, _ = doc.model_output.last_hidden_state.shape
-    weights = np.zeros((n_windows, n_pieces), dtype="f")
-    rows = doc.align.dataXd.reshape(-1)
-    tokens = np.repeat(np.arange(len(doc.align.lengths)), doc.align.lengths)
+    n_windows, n_pieces, _ = doc.model_output["last_hidden_state"].shape
+    weights = np.zeros((n_windows, n_pieces), dtype=np.float32)
+    rows = np.asarray(doc.align.dataXd).reshape(-1)
+    lengths = np.asarray(doc.align.lengths)
+    tokens = np.repeat(np.arange(len(lengths)), lengths)
     windows = rows // n_pieces
-    covers = np.zeros((len(doc.align.lengths), n_windows), dtype=bool)
+    covers = np.zeros((len(lengths), n_windows), dtype=bool)
     covers[tokens, windows] = True
     weights[windows, rows % n_pieces] = 1 / covers.sum(axis=1)[tokens]
     return weights

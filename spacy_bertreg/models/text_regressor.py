@@ -24,7 +24,7 @@ def TextRegressor_v1(
         doc2vec = TransformerListener_v1()
     head: Model = Linear(nO=nO)
     model: Model = chain(doc2vec, Dropout(), head)
-    model.init = init  # type: ignore[method-assign, assignment]
+    model.init = init
     model.set_ref("doc2vec", doc2vec)
     model.set_ref("head", head)
     return model

@@ -11,7 +11,9 @@ from thinc.types import Floats2d
 from ..layers.pool_wordpieces import pool_wordpieces
 
 
-def TransformerListener_v1(pooling: str = "mean", upstream: str = "*") -> Model[list[Doc], Floats2d]:
+def TransformerListener_v1(
+    pooling: str = "mean", upstream: str = "*"
+) -> Model[list[Doc], Floats2d]:
     """Pool the word-piece vectors of the pipeline's component `transformer`, which may be shared
     with other components.
 
@@ -27,6 +29,7 @@ def TransformerListener_v1(pooling: str = "mean", upstream: str = "*") -> Model[
 
 
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Callable]:
+    listener: Any
     listener, pool = model.layers
     if not is_train and any(len(doc) and doc._.trf_data is None for doc in docs):
         # The stock listener would go on with zeros, and every document get the same prediction.
@@ -37,6 +40,7 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Ca
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    listener: Any
     listener, pool = model.layers
     if not listener.has_dim("nO"):
         raise ValueError(_no_transformer(listener.upstream_name))

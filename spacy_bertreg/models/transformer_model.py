@@ -63,15 +63,16 @@ def TransformerModel_v1(
         dict(grad_scaler_config),
     )
     wrapper = model.layers[0]
+    hf_model: HFObjects = wrapper.shims[0]._hfmodel  # type: ignore[attr-defined]
     wrapper.shims[0] = FreezableShim(
-        wrapper.shims[0]._hfmodel,
+        hf_model,
         mixed_precision=mixed_precision,
         grad_scaler_config=dict(grad_scaler_config),
         freeze=freeze,
     )
     model.attrs["set_transformer"] = _set_transformer
     model.attrs["replace_listener_cfg"] = _refuse_replace_listener
-    model.init = partial(_init, model.init)  # type: ignore[method-assign]
+    model.init = partial(_init, model.init)
     return model
 
 
@@ -95,7 +96,8 @@ def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> N
 
 def _set_transformer(model: Model, hf_model: HFObjects) -> None:
     set_pytorch_transformer(model, hf_model)
-    model.layers[0].shims[0].apply_freeze()
+    shim: Any = model.layers[0].shims[0]
+    shim.apply_freeze()
 
 
 def _refuse_replace_listener(transformer_cfg: dict, listener_cfg: dict) -> NoReturn:

@@ -47,7 +47,7 @@ def make_dictionary_regressor(
 ) -> "DictionaryRegressor":
     """Create a DictionaryRegressor; see there for the arguments."""
     return DictionaryRegressor(
-        nlp.tokenizer,  # type: ignore[arg-type]
+        nlp.tokenizer,
         name,
         output_key=output_key,
         case_sensitive=case_sensitive,
@@ -91,7 +91,7 @@ class DictionaryRegressor(Regressor, Pipe):
         self.target_mean: list[float] = []
         self._matcher: TermMatcher | None = None
 
-    def initialize(  # type: ignore[override]
+    def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,
@@ -161,9 +161,7 @@ class DictionaryRegressor(Regressor, Pipe):
         }
         util.to_disk(path, write, exclude)
 
-    def from_disk(
-        self, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> "DictionaryRegressor":
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "DictionaryRegressor":
         """path (str | Path): Folder that `to_disk` wrote. RETURNS (DictionaryRegressor): Itself."""
         read = {
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),

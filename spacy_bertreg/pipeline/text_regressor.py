@@ -119,7 +119,8 @@ class TextRegressor(Regressor, TrainablePipe):
         self.model.attrs["target_mean"] = list(standardizer.mean)
         self.model.attrs["target_std"] = list(standardizer.std)
         sample = [i for i, eg in enumerate(examples) if len(eg.reference)][:10]
-        self.model.initialize(X=[examples[i].reference for i in sample], Y=values[sample])
+        docs = [examples[i].reference for i in sample]
+        self.model.initialize(X=docs, Y=self.model.ops.asarray2f(values[sample].tolist()))
 
     def predict(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
         """docs (Iterable[Doc]): The documents; they are not changed.
@@ -149,4 +150,4 @@ class TextRegressor(Regressor, TrainablePipe):
         gold = self.standardizer.transform(gold_values(examples, self.targets))
         gold[~has_words(eg.predicted for eg in examples)] = np.nan
         loss, d_scores = squared_error(self.model.ops.to_numpy(scores), gold)
-        return loss, self.model.ops.asarray2f(d_scores)
+        return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]

@@ -2,7 +2,9 @@ import pytest
 
 from spacy_bertreg.dictionary.lexicon import parse_lexicon, read_lexicon
 
-VADER = "$:\t-1.5\t0.80623\t[-1, -1]\n:'(\t-2.2\t0.7\t[-2, -3]\nfav\t2.4\t1\t[2]\nfav\t2.0\t1\t[2]\n"
+VADER = (
+    "$:\t-1.5\t0.80623\t[-1, -1]\n:'(\t-2.2\t0.7\t[-2, -3]\nfav\t2.4\t1\t[2]\nfav\t2.0\t1\t[2]\n"
+)
 
 
 def write(tmp_path, name, text):

@@ -6,7 +6,9 @@ from spacy_bertreg.dictionary.lexicon import Lexicon
 from spacy_bertreg.dictionary.term_matcher import TermMatcher
 
 nlp = spacy.blank("en")
-LEXICON = Lexicon(("bomb", "car bomb", "bomb squad", "can't stand", ":)", "US"), (1, 3, -1, -2, 2, 1))
+LEXICON = Lexicon(
+    ("bomb", "car bomb", "bomb squad", "can't stand", ":)", "US"), (1, 3, -1, -2, 2, 1)
+)
 
 
 @pytest.mark.parametrize(

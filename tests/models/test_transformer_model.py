@@ -74,7 +74,9 @@ def test_frozen_parameters_are_marked_also_after_loading(make_bert, make_example
 
 @pytest.mark.parametrize("freeze", ["al", "", "ALL", "encoder"])
 def test_unknown_freeze(make_bert, freeze):
-    message = rf"freeze is '{freeze}' in \[components.transformer.model\]. Expected one of: none, all"
+    message = (
+        rf"freeze is '{freeze}' in \[components.transformer.model\]. Expected one of: none, all"
+    )
     with pytest.raises(ValueError, match=message):
         make_bert(freeze=freeze)
 
@@ -102,8 +104,13 @@ def test_empty_documents_do_not_shift_the_others(make_bert, make_examples):
 
 
 def test_long_documents_are_cut_into_windows(make_bert, make_examples):
-    nlp = make_bert(get_spans={"@span_getters": "spacy-transformers.strided_spans.v1",
-                               "window": 16, "stride": 12})
+    nlp = make_bert(
+        get_spans={
+            "@span_getters": "spacy-transformers.strided_spans.v1",
+            "window": 16,
+            "stride": 12,
+        }
+    )
     nlp.initialize(lambda: make_examples(nlp, 4))
     doc = nlp("Shelling killed ten soldiers. " * 30)
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] > 5
