@@ -7,7 +7,7 @@ from pathlib import Path
 README = """# {name}
 
 A [spaCy](https://spacy.io) pipeline that predicts a number for each text: {targets}. Trained with
-[spacy-bertreg](https://pypi.org/project/spacy-bertreg) {bertreg_version}.
+spacy-bertreg {bertreg_version}.
 
 ```python
 import spacy

@@ -1,0 +1,69 @@
+"""What a colleague gets: two wheels that work in an environment of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, train
+
+TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", "Talks went on; nobody died."]
+SCORE = """
+import json, sys, spacy
+texts = json.loads(sys.argv[1])
+nlp = spacy.load("en_bertreg_test")
+print(json.dumps({
+    "scores": [doc.cats["severity"] for doc in nlp.pipe(texts)],
+    "meta": nlp.meta,
+    "where": sys.modules["spacy_bertreg"].__file__,
+}))
+"""
+
+
+def run(*command: object, cwd: Path) -> str:
+    result = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
+    nlp = make_bert(freeze="none")
+    examples = make_examples(nlp, 16)
+    train(nlp, examples, nlp.initialize(lambda: examples), steps=2)
+    expected = [doc.cats["severity"] for doc in nlp.pipe(TEXTS)]
+    scores = nlp.evaluate(examples)
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "metrics.json").write_text(json.dumps(scores))
+
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "assets", "training", "packages", "build")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    # Builds the sdist, and the wheel from the sdist.
+    run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", source, cwd=tmp_path)
+    name, version = "bertreg_test", "1.2.3"
+    (tmp_path / "packages").mkdir()
+    describe = ROOT / "scripts" / "describe_package.py"
+    options = ["--name", name, "--version", version]
+    run(sys.executable, describe, "model", "metrics.json", "packages", *options, cwd=tmp_path)
+    folder = tmp_path / "packages" / f"en_{name}-{version}"
+    package = ["package", "model", "packages", "--build", "wheel", "--force"]
+    run(sys.executable, "-m", "spacy", *package, "--meta-path", folder / "meta.json", cwd=tmp_path)
+
+    run(sys.executable, "-m", "venv", "fresh", cwd=tmp_path)
+    python = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    wheels = [*(tmp_path / "dist").glob("*.whl"), *(folder / "dist").glob("*.whl")]
+    constraints = ROOT / "constraints.txt"
+    run(python, "-m", "pip", "install", "-q", "-c", constraints, *wheels, cwd=tmp_path)
+    result = json.loads(run(python, "-c", SCORE, json.dumps(TEXTS), cwd=tmp_path))
+
+    assert result["scores"] == pytest.approx(expected, abs=1e-5)
+    assert "fresh" in result["where"]
+    assert result["meta"]["performance"]["reg_r2"] == pytest.approx(scores["reg_r2"])
+    assert any(r.startswith("spacy-bertreg>=") for r in result["meta"]["requirements"])
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "# en_bertreg_test" in readme
+    assert f"| severity | 16 | {scores['reg_r2']:.3f} |" in readme
