@@ -20,7 +20,8 @@ SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
 # torch's threads do not survive a fork, and their first use in the child would hang: with
 # n_process > 1, each process computes on one thread (explosion/spaCy#6662).
-os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def TransformerModel_v1(
