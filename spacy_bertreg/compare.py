@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import spacy
@@ -94,7 +95,9 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     markdown = MarkdownRenderer()
     for table in comparison.formatted():
-        markdown.add(markdown.table(table.values.tolist(), list(table.columns)))
+        aligns: list[Literal["r", "c", "l"]] = ["r"] * table.shape[1]
+        aligns[0] = "l"
+        markdown.add(markdown.table(table.values.tolist(), list(table.columns), aligns=aligns))
     contents = {
         "comparison.csv": comparison.scores.to_csv(index=False),
         "differences.csv": comparison.differences.to_csv(index=False),
