@@ -9,7 +9,7 @@ from conftest import ROOT
 CONFIG = ConfigParser()
 CONFIG.read(ROOT / "setup.cfg")
 ENTRY_POINTS = [
-    (group.removeprefix("spacy_"), line.partition("=")[0].strip())
+    (group.removeprefix("spacy_").removeprefix("thinc_"), line.partition("=")[0].strip())
     for group, lines in CONFIG["options.entry_points"].items()
     for line in lines.strip().splitlines()
 ]

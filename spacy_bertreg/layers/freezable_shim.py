@@ -4,36 +4,89 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy_transformers.layers.hf_shim import HFShim
+from thinc.api import Optimizer
 from thinc.types import ArgsKwargs
+from torch import nn
 
-FREEZE_VALUES = ("none", "all")
+from ..freezing import Freeze, block_of, count_blocks, frozen_names
+from ..optimizer import EncoderOptimizer
+from .encoding_cache import EncodingCache
 
 
 class FreezableShim(HFShim):
     """spacy-transformers' shim, but what `freeze` names takes no part in training: no gradient,
     hence no optimizer state and no weight decay, and no dropout.
 
-    freeze (str): "none" or "all" of the transformer's parameters.
+    freeze (Freeze): What is frozen; see `frozen_names`.
+    cache (EncodingCache): Outputs to use again while all is frozen.
     """
 
-    def __init__(self, *args: Any, freeze: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, freeze: Freeze, cache: EncodingCache, **kwargs: Any) -> None:
         self.freeze = freeze
+        self.cache = cache
         super().__init__(*args, **kwargs)
 
-    def apply_freeze(self) -> None:
+    def apply_freeze(self, also: Freeze = "none") -> None:
         """Mark the frozen parameters. Called whenever the shim gets a transformer, since neither
-        loading nor saving keeps the marks."""
-        for parameter in self._model.parameters():
-            parameter.requires_grad_(self.freeze == "none")
+        loading nor saving keeps the marks.
+
+        also (Freeze): What to freeze for now beside what `freeze` names.
+        RAISES (ValueError): The setting names nothing of this model.
+        """
+        self.cache.clear()
+        parameters = dict(self._model.named_parameters())
+        frozen = frozen_names(self.freeze, parameters) | frozen_names(also, parameters)
+        for name, parameter in parameters.items():
+            parameter.requires_grad_(name not in frozen)
+            if name in frozen:
+                parameter.grad = None
+        self._model._forward_pre_hooks.clear()
+        self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
+
+    @property
+    def is_frozen(self) -> bool:
+        """RETURNS (bool): Whether nothing of the transformer learns."""
+        return not any(parameter.requires_grad for parameter in self._model.parameters())
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        if self.freeze == "all":
+        if self.is_frozen:
             # As in prediction: without dropout, and there is nothing to compute backwards.
             return self.predict(inputs), lambda grads: inputs
-        return super().begin_update(inputs)
+        output, backprop = super().begin_update(inputs)
+        if not output.last_hidden_state.requires_grad:
+            # What learns, such as the pooler, takes no part in the output.
+            return output, lambda grads: inputs
+        return output, backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        if isinstance(optimizer, EncoderOptimizer) and not self._grad_scaler.found_inf:
+            learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
+            n_blocks = count_blocks(name for name, _ in self._model.named_parameters())
+            blocks = {name: block_of(name) for name in learning}
+            optimizer.step_encoder(self.id, learning, blocks, n_blocks)
+            for parameter in learning.values():
+                parameter.grad = None
+            self._grad_scaler.update()
+        else:
+            super().finish_update(optimizer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies for other processes have no use for what this one has computed.
+        return {**self.__dict__, "cache": EncodingCache(self.cache.max_bytes)}
 
     def from_bytes(self, bytes_data: bytes) -> "FreezableShim":
         super().from_bytes(bytes_data)
         if self._model is not None:
             self.apply_freeze()
         return self
+
+
+def _keep_frozen_in_eval_mode(model: nn.Module, inputs: Any) -> None:
+    # thinc sets the whole model to training before each update, which would turn on the dropout
+    # of frozen blocks, too.
+    if not model.training:
+        return
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()

@@ -14,7 +14,9 @@ from spacy_transformers.layers.transformer_model import set_pytorch_transformer
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import Model
 
-from ..layers.freezable_shim import FREEZE_VALUES, FreezableShim
+from ..freezing import check_freeze
+from ..layers.encoding_cache import EncodingCache
+from ..layers.freezable_shim import FreezableShim
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
@@ -26,34 +28,36 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
 
 def TransformerModel_v1(
     name: str,
-    freeze: str = "none",
+    freeze: str | int | list[str] = "none",
     get_spans: SpanGetter | None = None,
     tokenizer_config: dict[str, Any] = SimpleFrozenDict(),
     transformer_config: dict[str, Any] = SimpleFrozenDict(),
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = SimpleFrozenDict(),
+    reuse_mb: int = 1024,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """spacy-transformers' TransformerModel.v3 with a say in what learns. For the `model` of
     spaCy's component `transformer`.
 
     name (str): Folder or Hugging Face name of the model, such as "bert-base-uncased".
-    freeze (str): "none": all parameters learn. "all": none does, only the head; the transformer
-        then runs without dropout, and stays bit for bit as it was.
+    freeze (str | int | list[str]): What does not learn: "none"; "all", so that only the head does;
+        "embeddings"; N for the embeddings and the lowest N blocks; or a list of globs over the
+        Hugging Face names of the parameters. What is frozen stays bit for bit as it was, and runs
+        without dropout.
     get_spans (Callable | None): Cuts documents into the windows that the transformer reads, from
         the registry "span_getters". None for windows of 128 tokens, every 96 tokens.
     tokenizer_config (dict): Settings for the Hugging Face tokenizer.
     transformer_config (dict): Settings for the Hugging Face model.
     mixed_precision (bool): Compute in lower precision where it is safe; on a GPU only.
     grad_scaler_config (dict): Settings of the gradient scaler for mixed precision.
+    reuse_mb (int): With all frozen, a document's output is computed once in a training and used
+        again, as long as the outputs fit into this many MB of memory: a word piece takes four
+        bytes times the model's width. 0 computes it anew each time.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
     RAISES (ValueError): `freeze` is none of the allowed values; when initialized, there is no
-        such model.
+        such model, or it has no such parameters.
     """
-    if freeze not in FREEZE_VALUES:
-        raise ValueError(
-            f"freeze is {freeze!r} in [components.transformer.model]. "
-            f"Expected one of: {', '.join(FREEZE_VALUES)}."
-        )
+    check_freeze(freeze)
     span_getter = get_spans or partial(get_strided_spans, window=128, stride=96)
     model = TransformerModel(
         name,
@@ -70,7 +74,9 @@ def TransformerModel_v1(
         mixed_precision=mixed_precision,
         grad_scaler_config=dict(grad_scaler_config),
         freeze=freeze,
+        cache=EncodingCache(reuse_mb * 2**20),
     )
+    model._func = partial(_forward, model._func)
     model.attrs["set_transformer"] = _set_transformer
     model.attrs["replace_listener_cfg"] = _refuse_replace_listener
     model.init = partial(_init, model.init)
@@ -81,6 +87,18 @@ def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[
     # spacy-transformers runs a span without tokens, but leaves its output out when it splits the
     # batch: the documents behind it would get their neighbour's vectors.
     return [[span for span in spans if len(span)] for spans in get_spans(docs)]
+
+
+def _forward(
+    stock_forward: Callable, model: Model, docs: list[Doc], is_train: bool
+) -> tuple[FullTransformerBatch, Callable]:
+    shim: Any = model.layers[0].shims[0]
+    if not (is_train and shim.is_frozen and shim.cache.max_bytes):
+        return stock_forward(model, docs, is_train)
+    batch = shim.cache.encode(
+        docs, model.attrs["get_spans"](docs), lambda new: stock_forward(model, new, False)[0]
+    )
+    return batch, lambda d_batch: docs
 
 
 def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> None:

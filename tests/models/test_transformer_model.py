@@ -1,75 +1,7 @@
 import numpy as np
 import pytest
 import spacy
-import torch
 from conftest import examples_from, train
-from thinc.api import Adam
-
-
-def encoder(nlp) -> torch.nn.Module:
-    return nlp.get_pipe("transformer").model.transformer
-
-
-def weights(nlp) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in encoder(nlp).state_dict().items()}
-
-
-def changed(before: dict[str, torch.Tensor], nlp) -> set[str]:
-    return {name for name, tensor in weights(nlp).items() if not torch.equal(tensor, before[name])}
-
-
-def hard_optimizer() -> Adam:
-    return Adam(0.01, L2=0.1, L2_is_weight_decay=True, grad_clip=1.0, use_averages=True)
-
-
-def test_nothing_frozen_changes_the_encoder(make_bert, make_examples):
-    nlp = make_bert(freeze="none")
-    examples = make_examples(nlp, 8)
-    nlp.initialize(lambda: examples)
-    before = weights(nlp)
-    train(nlp, examples, hard_optimizer(), steps=3)
-    # The pooler is the one part that mean pooling does not use.
-    learned = {name for name in before if not name.startswith("pooler")}
-    assert changed(before, nlp) == learned
-
-
-def test_all_frozen_leaves_the_encoder_exactly_as_it_was(make_bert, make_examples, tmp_path):
-    nlp = make_bert(freeze="all")
-    examples = make_examples(nlp, 8)
-    nlp.initialize(lambda: examples)
-    before = weights(nlp)
-    head = nlp.get_pipe("text_regressor").model.get_ref("head")
-    head_before = head.get_param("W").copy()
-    optimizer = hard_optimizer()
-    train(nlp, examples, optimizer, steps=3)
-    assert not changed(before, nlp)
-    assert (head.get_param("W") != head_before).any()
-    transformer_id = nlp.get_pipe("transformer").model.layers[0].shims[0].id
-    assert transformer_id not in {key[0] for key in optimizer.averages}
-
-    nlp.to_disk(tmp_path)
-    loaded = spacy.load(tmp_path)
-    assert not changed(before, loaded)
-    train(loaded, make_examples(loaded, 8), hard_optimizer(), steps=3)
-    assert not changed(before, loaded)
-
-
-@pytest.mark.parametrize(("freeze", "n_different"), [("all", 1), ("none", 2)])
-def test_a_frozen_encoder_runs_without_dropout(make_bert, make_examples, freeze, n_different):
-    nlp = make_bert(freeze=freeze)
-    nlp.initialize(lambda: make_examples(nlp, 4))
-    model = nlp.get_pipe("transformer").model
-    docs = [nlp.make_doc("Shelling killed ten soldiers.")]
-    runs = [model.begin_update(docs)[0].model_output.last_hidden_state for _ in range(2)]
-    assert len({run.detach().numpy().tobytes() for run in runs}) == n_different
-
-
-def test_frozen_parameters_are_marked_also_after_loading(make_bert, make_examples, tmp_path):
-    nlp = make_bert(freeze="all")
-    nlp.initialize(lambda: make_examples(nlp, 4))
-    nlp.to_disk(tmp_path)
-    for pipeline in (nlp, spacy.load(tmp_path)):
-        assert not any(p.requires_grad for p in encoder(pipeline).parameters())
 
 
 @pytest.mark.parametrize("freeze", ["al", "", "ALL", "encoder"])

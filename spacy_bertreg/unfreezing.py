@@ -1,0 +1,59 @@
+"""`spacy-bertreg.gradual_unfreezing.v1`: blocks that join training one by one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.language import Language
+
+from .freezing import Freeze, count_blocks
+
+
+def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str, Any]], None]:
+    """Train the head alone at first, and every so many steps one block more, from the top down,
+    and the embeddings last (Howard & Ruder 2018, section 3.3). What `freeze` names stays frozen.
+
+    steps_per_block (int): Number of steps, as [training] max_steps counts them, between two blocks.
+    RETURNS (Callable): For [training.before_update].
+    RAISES (ValueError): `steps_per_block` is less than 1; in training, a transformer is no
+        spacy-bertreg.TransformerModel.v1, or shares the parameters of its blocks.
+    """
+    if steps_per_block < 1:
+        raise ValueError(
+            f"steps_per_block is {steps_per_block} in [training.before_update]. Expected 1 or more."
+        )
+
+    def before_update(nlp: Language, info: dict[str, Any]) -> None:
+        if info["step"] % steps_per_block == 0:
+            for shim in _shims(nlp):
+                names = [name for name, _ in shim._model.named_parameters()]
+                shim.apply_freeze(also=_still_frozen(info["step"] // steps_per_block, names))
+
+    return before_update
+
+
+def _still_frozen(n_learning: int, names: list[str]) -> Freeze:
+    n_blocks = count_blocks(names)
+    if not n_blocks:
+        raise ValueError(
+            "spacy-bertreg.gradual_unfreezing.v1 needs a transformer of numbered blocks, each with "
+            "parameters of its own."
+        )
+    if n_learning == 0:
+        return "all"
+    return n_blocks - n_learning if n_learning <= n_blocks else "none"
+
+
+def _shims(nlp: Language) -> list[Any]:
+    shims = [
+        shim
+        for _, component in nlp.pipeline
+        for node in getattr(getattr(component, "model", None), "walk", list)()
+        for shim in node.shims
+        if hasattr(shim, "apply_freeze")
+    ]
+    if not shims:
+        raise ValueError(
+            "spacy-bertreg.gradual_unfreezing.v1 found no spacy-bertreg.TransformerModel.v1 in the "
+            f"pipeline: {', '.join(nlp.pipe_names)}."
+        )
+    return shims
