@@ -6,6 +6,7 @@ functions.
 
 from .compare import compare_cli
 from .convert import convert_cli
+from .freeze_report import freeze_report_cli
 from .group import bertreg_cli
 
-__all__ = ["bertreg_cli", "compare_cli", "convert_cli"]
+__all__ = ["bertreg_cli", "compare_cli", "convert_cli", "freeze_report_cli"]

@@ -12,6 +12,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 from thinc.types import Floats2d
+from wasabi import msg
 
 from ..losses import squared_error
 from ..scorer import SCORE_WEIGHTS, regression_score
@@ -121,6 +122,17 @@ class TextRegressor(Regressor, TrainablePipe):
         sample = [i for i, eg in enumerate(examples) if len(eg.reference)][:10]
         docs = [examples[i].reference for i in sample]
         self.model.initialize(X=docs, Y=self.model.ops.asarray2f(values[sample].tolist()))
+        if nlp is not None:
+            self._tell_what_learns(nlp)
+
+    def _tell_what_learns(self, nlp: Language) -> None:
+        from ..freeze_report import has_weights, report_on  # imports pandas
+
+        if has_weights(nlp):
+            report = report_on(nlp)
+            # The trained pipeline carries this in meta.json: the setting must not go unseen.
+            nlp.meta["freeze_report"] = report.to_dict()
+            msg.info(report.summary())
 
     def predict(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
         """docs (Iterable[Doc]): The documents; they are not changed.

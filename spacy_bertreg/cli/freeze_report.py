@@ -1,0 +1,70 @@
+"""`python -m spacy bertreg freeze-report`"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from .group import bertreg_cli, plain_errors
+
+
+@bertreg_cli.command(
+    "freeze-report", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def freeze_report_cli(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="Config file, or a pipeline's folder or package")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare a trained transformer with its base weights")
+    ] = False,
+    base: Annotated[
+        str | None, typer.Option(help="Base weights, if not where the config says")
+    ] = None,
+    json_path: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the report to a file, or - for the terminal"),
+    ] = None,
+) -> None:
+    """
+    Say which parameters learn, block by block, and with --verify which have changed. Settings of
+    a config can be overridden as in `spacy train`: --components.transformer.model.freeze 4
+    """
+    with plain_errors():
+        from spacy.cli._util import parse_config_overrides
+
+        from ..files import write_whole
+        from ..freeze_report import freeze_report
+
+        overrides = parse_config_overrides(ctx.args)
+        report = freeze_report(source, verify=verify, base=base, overrides=overrides)
+        content = json.dumps(report.to_dict(), indent=2)
+        if json_path is not None and str(json_path) == "-":
+            typer.echo(content)
+            return
+        if json_path is not None:
+            write_whole({json_path: f"{content}\n".encode()})
+        msg.table(
+            [
+                (row.block, f"{row.parameters:,}", f"{row.trainable:,}", f"{row.share:.0%}")
+                for row in report.blocks.itertuples()
+            ],
+            header=("Block", "Parameters", "Trainable", "Share"),
+            aligns=("l", "r", "r", "r"),
+        )
+        msg.info(report.summary())
+        if report.changes is not None:
+            changed = report.changes[report.changes["changed"]]
+            if changed.empty:
+                msg.good(f"None of the {len(report.changes)} tensors of the transformer changed.")
+                return
+            msg.table(
+                [
+                    (row.tensor, f"{row.largest:.2g}", f"{row.relative:.2%}")
+                    for row in changed.itertuples()
+                ],
+                header=("Changed tensor", "Largest change", "Change of the whole"),
+                aligns=("l", "r", "r"),
+            )
+            msg.info(f"{len(changed)} of the {len(report.changes)} tensors changed.")
