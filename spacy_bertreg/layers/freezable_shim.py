@@ -19,11 +19,14 @@ class FreezableShim(HFShim):
 
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to use again while all is frozen.
+
+    After `apply_freeze`, `is_frozen` (bool) says whether nothing of the transformer learns.
     """
 
     def __init__(self, *args: Any, freeze: Freeze, cache: EncodingCache, **kwargs: Any) -> None:
         self.freeze = freeze
         self.cache = cache
+        self.is_frozen = False
         super().__init__(*args, **kwargs)
 
     def apply_freeze(self, also: Freeze = "none") -> None:
@@ -40,13 +43,9 @@ class FreezableShim(HFShim):
             parameter.requires_grad_(name not in frozen)
             if name in frozen:
                 parameter.grad = None
+        self.is_frozen = len(frozen) == len(parameters)
         self._model._forward_pre_hooks.clear()
         self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
-
-    @property
-    def is_frozen(self) -> bool:
-        """RETURNS (bool): Whether nothing of the transformer learns."""
-        return not any(parameter.requires_grad for parameter in self._model.parameters())
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         if self.is_frozen:
@@ -59,6 +58,8 @@ class FreezableShim(HFShim):
         return output, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
+        if self.is_frozen:
+            return
         if isinstance(optimizer, EncoderOptimizer) and not self._grad_scaler.found_inf:
             learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
             n_blocks = count_blocks(name for name, _ in self._model.named_parameters())
