@@ -1,4 +1,4 @@
-"""What the README tells people to type works as it stands there."""
+"""What the README and the docs tell people to type works as it stands there."""
 
 import re
 import shlex
@@ -13,7 +13,8 @@ from typer.main import get_command
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [README, *(p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs").glob("*.md")))]
+BLOCKS = [b for page in PAGES for b in re.findall(r"```(\w+)\n(.*?)```", page, flags=re.DOTALL)]
 COMMANDS = [
     shlex.split(line)[2:]
     for kind, block in BLOCKS
@@ -23,7 +24,9 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("block", [block for kind, block in BLOCKS if kind == "ini"])
+@pytest.mark.parametrize(
+    "block", [block for kind, block in BLOCKS if kind == "ini" and "[components." in block]
+)
 def test_config_lines_build_a_pipeline(block):
     config = Config().from_str(
         "[nlp]\n\n[components]\n\n[initialize]\n\n[initialize.components]\n\n" + block
@@ -31,6 +34,15 @@ def test_config_lines_build_a_pipeline(block):
     names = list(config["components"])
     config["nlp"] = {"lang": "en", "pipeline": names}
     assert spacy.util.load_model_from_config(config, auto_fill=True).pipe_names == names
+
+
+@pytest.mark.parametrize(
+    "block", [block for kind, block in BLOCKS if kind == "ini" and "[training." in block]
+)
+def test_training_lines_resolve(block):
+    config = Config().from_str(f"[training]\nmax_steps = 552\n\n{block}")
+    resolved = spacy.util.registry.resolve(config)["training"]
+    assert all(callable(value) for value in resolved.values() if value != 552)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[1:4]))

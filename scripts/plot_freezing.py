@@ -1,0 +1,70 @@
+"""Draw how R² on the test set depends on what of the BERT learned, and write the figures as CSV."""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("metrics", type=Path, help="folder that train_freezing.py wrote")
+    parser.add_argument("report", type=Path, help="folder for freezing.csv, .png and .svg")
+    args = parser.parse_args()
+    table = read(args.metrics)
+    args.report.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.report / "freezing.csv", index=False)
+    figure = draw(table)
+    for ending in ("png", "svg"):
+        figure.savefig(args.report / f"freezing.{ending}", dpi=150)
+    means = table.groupby(["level", "trained"], sort=False)[["r2", "mse"]].agg(["mean", "std"])
+    print(means.round(3).to_string())
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """folder (Path): JSON files, one a run.
+    RETURNS (DataFrame): `level`, `seed`, `trained` (number of parameters that learned), `r2` and
+        `mse` of each run, from least to most that learned.
+    """
+    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    if not runs:
+        raise SystemExit(f"{folder} has no scores. Run scripts/train_freezing.py before.")
+    rows = [[r["level"], r["seed"], r["trained"], r["reg_r2"], r["reg_mse"]] for r in runs]
+    table = pd.DataFrame(rows, columns=["level", "seed", "trained", "r2", "mse"])
+    return table.sort_values(["trained", "seed"], ignore_index=True)
+
+
+def draw(table: pd.DataFrame) -> plt.Figure:
+    """table (DataFrame): What `read` gave. RETURNS (Figure): R² against trained parameters."""
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    groups = table.groupby(["trained", "level"], sort=True)["r2"]
+    means = groups.mean().reset_index()
+    spread = [means["r2"] - groups.min().to_numpy(), groups.max().to_numpy() - means["r2"]]
+    axes.errorbar(means["trained"], means["r2"], yerr=spread, color="#0072b2", capsize=4, lw=1.5)
+    axes.plot(table["trained"], table["r2"], "o", color="#0072b2", alpha=0.5, label="one run")
+    for row in means.itertuples():
+        axes.annotate(
+            str(row.level),
+            (row.trained, row.r2),
+            xytext=(-6, -14),
+            textcoords="offset points",
+            ha="right" if row.trained > means["trained"].min() else "left",
+            fontsize=9,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("parameters that learned")
+    axes.set_ylabel("R² on the test set")
+    n_seeds = table["seed"].nunique()
+    axes.set_title(f"What a BERT gains by learning ({n_seeds} seeds, bars: least to most)", size=11)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    main()
