@@ -1,6 +1,7 @@
 """`spacy-bertreg.TransformerModel.v1`: a Hugging Face model, learning or frozen."""
 
 import os
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -95,9 +96,14 @@ def _forward(
     shim: Any = model.layers[0].shims[0]
     if not (is_train and shim.is_frozen and shim.cache.max_bytes):
         return stock_forward(model, docs, is_train)
+    state = random.getstate()
     batch = shim.cache.encode(
         docs, model.attrs["get_spans"](docs), lambda new: stock_forward(model, new, False)[0]
     )
+    # The stock forward pass draws one number. Drawn here as well, even if nothing is encoded, it
+    # leaves the batches of the next epoch in the order that they have without reuse.
+    random.setstate(state)
+    random.random()  # noqa: S311
     return batch, lambda d_batch: docs
 
 
