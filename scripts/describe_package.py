@@ -28,14 +28,10 @@ Predictions and errors are in the target's own unit. The test set took no part i
 
 ## How it was trained
 
-- Transformer: `{transformer}`, with `freeze = "{freeze}"`: {frozen}.
+- Transformer: `{transformer}`, with `freeze = {freeze}`: {trainable:,} of {parameters:,} parameters
+  learned.
 - At most {max_steps} steps, seed {seed}. `config.cfg` in the package has every setting.
 """
-
-FROZEN = {
-    "none": "all of its parameters learned",
-    "all": "none of its parameters learned, only the head on top",
-}
 
 
 def main() -> None:
@@ -54,7 +50,7 @@ def main() -> None:
     meta = json.loads((args.pipeline / "meta.json").read_text(encoding="utf-8"))
     metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
     config = spacy.util.load_config(args.pipeline / "config.cfg", interpolate=True)
-    transformer = config["components"]["transformer"]["model"]
+    learned = meta["freeze_report"]
     targets = list(metrics["reg_per_target"])
     meta.update(
         name=args.name,
@@ -67,9 +63,10 @@ def main() -> None:
         targets=", ".join(f"`{target}`" for target in targets),
         bertreg_version=spacy_bertreg.__version__,
         scores="\n".join(score_row(t, s) for t, s in metrics["reg_per_target"].items()),
-        transformer=transformer["name"],
-        freeze=transformer["freeze"],
-        frozen=FROZEN[transformer["freeze"]],
+        transformer=config["components"]["transformer"]["model"]["name"],
+        freeze=json.dumps(learned["freeze"]),
+        trainable=learned["trainable"],
+        parameters=learned["parameters"],
         max_steps=config["training"]["max_steps"],
         seed=config["training"]["seed"],
     )

@@ -48,12 +48,9 @@ class FreezableShim(HFShim):
         self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        if self.is_frozen:
-            # As in prediction: without dropout, and there is nothing to compute backwards.
-            return self.predict(inputs), lambda grads: inputs
         output, backprop = super().begin_update(inputs)
         if not output.last_hidden_state.requires_grad:
-            # What learns, such as the pooler, takes no part in the output.
+            # Nothing learns, or only what takes no part in the output, such as the pooler.
             return output, lambda grads: inputs
         return output, backprop
 
