@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame) -> plt.Figure:
         axes.annotate(
             str(row.level),
             (row.trained, row.r2),
-            xytext=(-6, -14),
+            xytext=(-8, 8),
             textcoords="offset points",
             ha="right" if row.trained > means["trained"].min() else "left",
             fontsize=9,
