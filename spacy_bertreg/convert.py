@@ -104,6 +104,9 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from error
     except ValueError as error:
         raise ValueError(f"Can't read {path}: {error}.") from error
+    if ending in (".csv", ".tsv") and not isinstance(table.index, pd.RangeIndex):
+        # pandas takes what is too much in every row for names of the rows, and shifts the columns.
+        raise ValueError(f"Can't read {path}: its rows have more fields than its header.")
     if table.empty:
         raise ValueError(f"{path} has no rows below its header.")
     return table

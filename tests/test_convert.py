@@ -114,6 +114,7 @@ def test_errors_name_the_place_and_leave_nothing_behind(tmp_path, changes, optio
         ("a.xls", b"x", "a.xls: its name ends in '.xls'; expected .csv"),
         ("a.csv", "text,y\nbös,1\n".encode("latin-1"), "Can't read .*a.csv"),
         ("a.csv", b"text,y\na,1\nb,2,3\n", "Can't read .*a.csv.*line 3"),
+        ("a.csv", b"text,y\na,1,x\nb,2,x\n", "a.csv: its rows have more fields than its header"),
         ("a.csv", b"text,y\n", "a.csv has no rows"),
         ("a.csv", b"", "Can't read .*a.csv"),
         ("a.jsonl", b'{"text": "a", "y": 1}\n{"text":', "Can't read .*a.jsonl"),

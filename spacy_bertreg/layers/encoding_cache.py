@@ -41,13 +41,15 @@ class EncodingCache:
         RETURNS (FrozenBatch): The outputs of each document, as a transformer's batch.
         """
         keys = [self._key(doc, windows) for doc, windows in zip(docs, spans, strict=True)]
-        new = {key: doc for key, doc in zip(keys, docs, strict=True) if key not in self._outputs}
-        computed = {}
+        # A document without windows has no output, and the transformer can't read nothing at all.
+        computed = {key: TransformerData.empty() for key in keys if not key[1]}
+        known = self._outputs.keys() | computed.keys()
+        new = {key: doc for key, doc in zip(keys, docs, strict=True) if key not in known}
         if new:
             outputs = encode(list(new.values())).doc_data
-            computed = {key: _trim(output) for key, output in zip(new, outputs, strict=True)}
-            for key, output in computed.items():
-                self._keep(key, output)
+            for key, output in zip(new, outputs, strict=True):
+                computed[key] = _trim(output)
+                self._keep(key, computed[key])
         found = [computed.get(key) or self._outputs[key] for key in keys]
         return FrozenBatch(
             spans=spans,
@@ -79,8 +81,6 @@ class FrozenBatch(FullTransformerBatch):
 def _trim(output: TransformerData) -> TransformerData:
     """RETURNS (TransformerData): The same without the padding that other documents of the batch
     brought, with the last hidden state alone."""
-    if "last_hidden_state" not in output.model_output:
-        return output
     hidden = output.model_output["last_hidden_state"]
     n_padded = hidden.shape[1]
     n_pieces = int(output.wordpieces.attention_mask.sum(axis=1).max())

@@ -44,8 +44,8 @@ class FreezableShim(HFShim):
             if name in frozen:
                 parameter.grad = None
         self.is_frozen = len(frozen) == len(parameters)
-        self._model._forward_pre_hooks.clear()
-        self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
+        if _keep_frozen_in_eval_mode not in self._model._forward_pre_hooks.values():
+            self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         output, backprop = super().begin_update(inputs)

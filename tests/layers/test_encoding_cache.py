@@ -77,6 +77,13 @@ def test_training_gives_the_same_with_and_without(make_bert, make_examples, pool
     np.testing.assert_allclose(*predicted, atol=1e-4)
 
 
+def test_an_empty_document_among_known_ones(make_bert, make_examples):
+    nlp, examples = initialized(make_bert, make_examples)
+    train(nlp, examples, Adam(0.01), steps=1)
+    empty = examples_from(nlp, [("", {"severity": 1.0})])
+    assert np.isfinite(train(nlp, examples[:2] + empty, Adam(0.01), steps=1))
+
+
 def test_memory_is_bounded(make_bert, make_examples, count_encoded):
     nlp, examples = initialized(make_bert, make_examples)
     cache = shim(nlp).cache
