@@ -45,19 +45,14 @@ def draw(table: pd.DataFrame) -> plt.Figure:
     groups = table.groupby(["trained", "level"], sort=True)["r2"]
     means = groups.mean().reset_index()
     spread = [means["r2"] - groups.min().to_numpy(), groups.max().to_numpy() - means["r2"]]
-    axes.errorbar(means["trained"], means["r2"], yerr=spread, color="#0072b2", capsize=4, lw=1.5)
-    axes.plot(table["trained"], table["r2"], "o", color="#0072b2", alpha=0.5, label="one run")
-    for row in means.itertuples():
-        axes.annotate(
-            str(row.level),
-            (row.trained, row.r2),
-            xytext=(-8, 8),
-            textcoords="offset points",
-            ha="right" if row.trained > means["trained"].min() else "left",
-            fontsize=9,
-        )
-    axes.set_xscale("log")
-    axes.set_xlabel("parameters that learned")
+    # Evenly spaced: on a scale, however logarithmic, all but the first would lie on each other.
+    axes.errorbar(means.index, means["r2"], yerr=spread, color="#0072b2", capsize=4, lw=1.5)
+    places = table["trained"].map({trained: x for x, trained in enumerate(means["trained"])})
+    axes.plot(places, table["r2"], "o", color="#0072b2", alpha=0.5, label="one run")
+    names = means["level"].str.replace("all but ", "all but\n", regex=False)
+    counts = means["trained"].map(lambda n: f"{n / 1e6:.1f} M" if n >= 1e5 else f"{n:,}")
+    axes.set_xticks(means.index, names + "\n" + counts)
+    axes.set_xlabel("what learned, and its number of parameters")
     axes.set_ylabel("R² on the test set")
     n_seeds = table["seed"].nunique()
     axes.set_title(f"What a BERT gains by learning ({n_seeds} seeds, bars: least to most)", size=11)

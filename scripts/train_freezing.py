@@ -72,7 +72,6 @@ def train_and_score(args: argparse.Namespace, name: str, freeze: str, seed: str)
     settings = {
         "--components.transformer.model.freeze": freeze,
         "--components.transformer.model.name": args.transformer,
-        "--training.optimizer.learn_rate.initial_rate": "0.01" if freeze == "all" else "0.0001",
         "--training.max_steps": args.max_steps,
         "--paths.train": str(args.corpus / "train.spacy"),
         "--paths.dev": str(args.corpus / "dev.spacy"),

@@ -62,5 +62,5 @@ def test_files_and_config_keys_that_are_named_exist():
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
     config = (ROOT / "configs" / "bert.cfg").read_text(encoding="utf-8")
-    for key in ("freeze", "max_steps", "initial_rate", "pooling"):
+    for key in ("freeze", "max_steps", "encoder_rate", "head_rate", "pooling"):
         assert f"\n{key} = " in config

@@ -32,7 +32,7 @@ def overrides(corpus, tiny_bert):
             "paths.transformer": tiny_bert,
             "training.max_steps": 4,
             "training.eval_frequency": 2,
-            "training.optimizer.learn_rate.warmup_steps": 1,
+            "training.optimizer.warmup_steps": 1,
         },
     }
 
