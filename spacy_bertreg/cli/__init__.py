@@ -6,7 +6,16 @@ functions.
 
 from .compare import compare_cli
 from .convert import convert_cli
+from .explain import explain_cli
 from .freeze_report import freeze_report_cli
 from .group import bertreg_cli
+from .lexicon import lexicon_cli
 
-__all__ = ["bertreg_cli", "compare_cli", "convert_cli", "freeze_report_cli"]
+__all__ = [
+    "bertreg_cli",
+    "compare_cli",
+    "convert_cli",
+    "explain_cli",
+    "freeze_report_cli",
+    "lexicon_cli",
+]

@@ -1,24 +1,106 @@
-"""Numbers that describe which terms of a lexicon a document holds."""
+"""Numbers that describe which terms of a lexicon documents hold.
 
-from collections.abc import Iterable
+Each feature of a document is a sum of shares, one share for each matched term. So whatever a
+readout makes of a feature can be traced to terms.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .lexicon import Lexicon
 
-FEATURES = ("sum_positive", "sum_negative", "n_positive", "n_negative", "mean_weight")
+Floats = NDArray[np.float64]
+
+WEIGHTED = (
+    "sum_positive",
+    "sum_negative",
+    "n_positive",
+    "n_negative",
+    "mean",
+    "sum_by_length",
+    "sum_bounded",
+)
+COUNTED = ("sum", "sum_by_length")
+# Hutto & Gilbert 2014 bound a sum s of weights by s / sqrt(s² + 15), in units of VADER's list,
+# whose weights are 1.543 in the mean.
+BOUND = 15 / 1.543**2
 
 
-def term_features(terms: Iterable[int], lexicon: Lexicon) -> NDArray[np.float64]:
-    """Sum and count the weights of the matched terms, apart for positive and negative ones, and
-    average them. Every feature is a sum over the matches, so a linear readout's prediction is, too.
+@dataclass(frozen=True)
+class Matches:
+    """The terms that were found in some documents.
 
-    terms (Iterable[int]): Indices of the matched terms, one for each match.
-    lexicon (Lexicon): The lexicon.
-    RETURNS (ndarray): Shape (5,), in the order of FEATURES; zeros without any match.
+    documents (ndarray): The number of the document of each match, ascending.
+    entries (ndarray): Index of the term in the lexicon.
+    weights (ndarray): Weight of the term in its context.
+    n_words (ndarray): For each document, the number of its tokens without white space.
     """
-    weights = np.array([lexicon.weights[term] for term in terms], dtype=np.float64)
-    positive, negative = weights[weights > 0], weights[weights < 0]
-    mean = weights.mean() if len(weights) else 0.0
-    return np.array([positive.sum(), negative.sum(), len(positive), len(negative), mean])
+
+    documents: NDArray[np.int64]
+    entries: NDArray[np.int64]
+    weights: Floats
+    n_words: NDArray[np.int64]
+
+
+class TermFeatures:
+    """Features for each category of a lexicon. Of a category whose terms all weigh the same: their
+    sum, and the sum divided by the root of the number of words. Of others: sum and number of terms
+    with positive and with negative weight, mean weight, sum divided by the root of the number of
+    words, and sum bounded as by Hutto & Gilbert 2014: s / sqrt(s² + 6.3 u²), where u is the mean
+    absolute weight of the category's terms.
+
+    names (tuple[str, ...]): Names of the features, as "given:sum_positive".
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """lexicon (Lexicon): The lexicon."""
+        categories = lexicon.category_names
+        weights = np.array(lexicon.weights)
+        codes = {category: code for code, category in enumerate(categories)}
+        self._category = np.array([codes[c] for c in lexicon.categories], dtype=np.int64)
+        self._counted: list[bool] = []
+        self._units: list[float] = []
+        names: list[str] = []
+        for code, category in enumerate(categories):
+            own = weights[self._category == code]
+            self._counted.append(bool((own == own[0]).all()))
+            self._units.append(float(np.abs(own).mean()))
+            names += [f"{category}:{n}" for n in (COUNTED if self._counted[-1] else WEIGHTED)]
+        self.names = tuple(names)
+
+    def shares(self, matches: Matches) -> Floats:
+        """matches (Matches): What was found. RETURNS (ndarray): What each match adds to each
+        feature of its document, shape (matches, features)."""
+        columns = []
+        n_documents = len(matches.n_words)
+        category = self._category[matches.entries]
+        by_length = matches.weights / np.sqrt(matches.n_words[matches.documents])
+        for code, (counted, unit) in enumerate(zip(self._counted, self._units, strict=True)):
+            own = category == code
+            weights = np.where(own, matches.weights, 0.0)
+            if counted:
+                columns += [weights, np.where(own, by_length, 0.0)]
+                continue
+            positive, negative = weights > 0, weights < 0
+            total = np.bincount(matches.documents, weights, n_documents)[matches.documents]
+            number = np.bincount(matches.documents, own, n_documents)[matches.documents]
+            bound = np.sqrt(total**2 + BOUND * unit**2)
+            columns += [
+                np.where(positive, weights, 0.0),
+                np.where(negative, weights, 0.0),
+                positive.astype(float),
+                negative.astype(float),
+                weights / np.maximum(number, 1),
+                np.where(own, by_length, 0.0),
+                np.divide(weights, bound, out=np.zeros_like(weights), where=bound > 0),
+            ]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(category), 0))
+
+    def sums(self, shares: Floats, matches: Matches) -> Floats:
+        """shares (ndarray): What `shares` gave of these matches.
+        RETURNS (ndarray): The features, shape (documents, features)."""
+        n_documents = len(matches.n_words)
+        columns = [np.bincount(matches.documents, share, n_documents) for share in shares.T]
+        return np.stack(columns, axis=1) if columns else np.zeros((n_documents, 0))

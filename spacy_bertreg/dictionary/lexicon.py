@@ -1,124 +1,82 @@
-"""Weighted term lists, and the files they are read from."""
+"""Weighted term lists."""
 
 import csv
 import io
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-Row = tuple[int, str, str]  # line, term, weight
+import numpy as np
+from numpy.typing import NDArray
+
+GIVEN = "given"
+LEARNED = "learned"
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Terms and their weights.
+    """Terms with their weights, each in a category. A term may stand in several categories.
 
-    terms (tuple[str, ...]): Words or phrases, each once.
+    terms (tuple[str, ...]): Words or phrases, with `*`, `?` and `[...]` as wildcards.
+    categories (tuple[str, ...]): The category of each term.
     weights (tuple[float, ...]): The weight of each term, finite.
+    document_frequency (tuple[int, ...]): In how many training documents each term counted. Empty
+        before initialization.
+    contribution (ndarray): What each term added to the prediction of a training document that
+        holds it, on average, in the targets' units; shape (terms, targets). NaN where no document
+        holds it. Empty before initialization.
     """
 
     terms: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    document_frequency: tuple[int, ...] = ()
+    contribution: NDArray[np.float64] = field(
+        default_factory=lambda: np.zeros((0, 0)), compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.terms)
 
-    def to_csv(self) -> str:
-        """RETURNS (str): A CSV table with the columns term and weight; weights are exact."""
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """RETURNS (tuple[str, ...]): Each category once, in alphabetical order."""
+        return tuple(sorted(set(self.categories)))
+
+    def __add__(self, other: "Lexicon") -> "Lexicon":
+        return Lexicon(
+            self.terms + other.terms,
+            self.categories + other.categories,
+            self.weights + other.weights,
+        )
+
+    def to_csv(self, targets: Iterable[str] = ()) -> str:
+        """targets (Iterable[str]): Names of the targets, for the contributions' columns.
+        RETURNS (str): A CSV table with the columns term, category and weight, and, of a fitted
+            list, document_frequency and for each target contribution:TARGET. Numbers are exact.
+        """
+        columns: dict[str, Iterable] = {
+            "term": self.terms,
+            "category": self.categories,
+            "weight": map(repr, self.weights),
+        }
+        if self.document_frequency:
+            columns["document_frequency"] = self.document_frequency
+            for target, values in zip(targets, self.contribution.T.tolist(), strict=True):
+                shown = ("" if value != value else repr(value) for value in values)
+                columns[f"contribution:{target}"] = shown
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["term", "weight"])
-        writer.writerows(zip(self.terms, map(repr, self.weights), strict=True))
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
         return text.getvalue()
 
 
-def read_lexicon(path: str | Path, *, case_sensitive: bool = False) -> Lexicon:
-    """Read a term list: a table with the columns term and weight, in this order or named in a
-    first line. Files that end in .csv are comma-separated, all others tab-separated, UTF-8. The
-    word list of the package vaderSentiment is recognised by its four columns.
-
-    path (str | Path): The file.
-    case_sensitive (bool): Whether terms that differ only in case are different.
-    RETURNS (Lexicon): The terms, in the file's order.
-    RAISES (FileNotFoundError): There is no such file.
-    RAISES (ValueError): The file is not UTF-8, holds no term, or a line lacks a term or a finite
-        weight, or repeats a term. The message names file and line.
+def normalize(text: str, *, case_sensitive: bool) -> str:
+    """RETURNS (str): What is compared of a term and of a word: one form for each way to encode an
+    accent, and, unless case matters, one form for upper and lower case ("Straße", "STRASSE").
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Lexicon {path} does not exist. Expected a CSV or TSV file.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Lexicon {path} is not UTF-8: {error}.") from error
-    delimiter = "," if path.suffix.lower() == ".csv" else "\t"
-    lexicon = parse_lexicon(text, str(path), delimiter=delimiter, case_sensitive=case_sensitive)
-    if not lexicon:
-        raise ValueError(f"Lexicon {path} holds no terms. Expected lines of term and weight.")
-    return lexicon
-
-
-def parse_lexicon(
-    text: str, source: str, *, delimiter: str = ",", case_sensitive: bool = False
-) -> Lexicon:
-    """text (str): The table. source (str): What to call it in errors. See `read_lexicon`."""
-    # Tab-separated lists hold quotes as terms, and parts of terms such as :'(
-    if delimiter == ",":
-        reader = csv.reader(io.StringIO(text))
-    else:
-        reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    table = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
-    if not table:
-        return Lexicon()
-    is_vader = _is_vader(table[0][1])
-    weights: dict[str, float] = {}
-    lines: dict[str, int] = {}
-    for line, raw_term, raw_weight in _rows(table, source):
-        term = raw_term.strip()
-        if not term:
-            raise ValueError(f"{source}, line {line}: the term is empty.")
-        if not case_sensitive:
-            term = term.lower()
-        # VADER's own reader keeps the last of repeated terms.
-        if term in weights and not is_vader:
-            raise ValueError(
-                f"{source}, line {line}: the term {term!r} is there already, in line {lines[term]}."
-            )
-        lines[term] = line
-        weights[term] = _weight(raw_weight, source, line)
-    return Lexicon(tuple(weights), tuple(weights.values()))
-
-
-def _is_vader(row: list[str]) -> bool:
-    return len(row) == 4 and all(map(_is_number, row[1:3])) and row[3].startswith("[")
-
-
-def _rows(table: list[tuple[int, list[str]]], source: str) -> Iterator[Row]:
-    header = [field.strip().lower() for field in table[0][1]]
-    term, weight = 0, 1
-    if "term" in header and "weight" in header:
-        term, weight = header.index("term"), header.index("weight")
-        table = table[1:]
-    for line, row in table:
-        if len(row) <= max(term, weight):
-            raise ValueError(
-                f"{source}, line {line}: expected a term and a weight, found {row!r}. "
-                "Files that end in .csv are read as comma-separated, others as tab-separated."
-            )
-        yield line, row[term], row[weight]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _weight(text: str, source: str, line: int) -> float:
-    if not _is_number(text):
-        raise ValueError(
-            f"{source}, line {line}: the weight is {text!r}. Expected a finite number."
-        )
-    return float(text)
+    if text.isascii():
+        return text if case_sensitive else text.lower()
+    composed = unicodedata.normalize("NFC", text)
+    return composed if case_sensitive else unicodedata.normalize("NFC", composed.casefold())

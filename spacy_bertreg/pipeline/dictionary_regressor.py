@@ -1,8 +1,8 @@
 """`dictionary_regressor`: predicts numbers from a weighted list of terms."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import srsly
@@ -11,22 +11,29 @@ from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokenizer import Tokenizer
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_get_examples
 from thinc.api import Config
 
-from ..dictionary.features import FEATURES, term_features
-from ..dictionary.lexicon import Lexicon, parse_lexicon, read_lexicon
-from ..dictionary.readout import Ridge
-from ..dictionary.term_matcher import TermMatcher
+from ..dictionary.fitting import fit_dictionary
+from ..dictionary.formats import parse_saved
+from ..dictionary.learning import Method
+from ..dictionary.lexicon import Lexicon
+from ..dictionary.model import DictionaryModel, Explained, TermFinder, count_words
+from ..dictionary.readouts import READOUTS
+from ..dictionary.term_matcher import MatchOn
 from ..scorer import SCORE_WEIGHTS, regression_score
 from ..targets import fit_targets
-from .regressor import Regressor, check_output_key, has_words
+from .regressor import Regressor, check_choice, check_output_key
 
 DEFAULT_CONFIG_STR = """
 [dictionary_regressor]
 output_key = "{target}"
 case_sensitive = false
+match_on = "text"
+context_window = 3
+readout = "ridge"
+spans_key = "dictionary_regressor"
 scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
 """
 DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["dictionary_regressor"]
@@ -34,7 +41,7 @@ DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["dictionary_regressor"]
 
 @Language.factory(
     "dictionary_regressor",
-    assigns=["doc.cats", "doc._.score"],
+    assigns=["doc.cats", "doc._.score", "doc.spans"],
     default_config=DEFAULT_CONFIG,
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -43,6 +50,10 @@ def make_dictionary_regressor(
     name: str,
     output_key: str,
     case_sensitive: bool,
+    match_on: str,
+    context_window: int,
+    readout: str,
+    spans_key: str | None,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "DictionaryRegressor":
     """Create a DictionaryRegressor; see there for the arguments."""
@@ -51,6 +62,10 @@ def make_dictionary_regressor(
         name,
         output_key=output_key,
         case_sensitive=case_sensitive,
+        match_on=match_on,
+        context_window=context_window,
+        readout=readout,
+        spans_key=spans_key,
         scorer=scorer,
     )
 
@@ -58,6 +73,9 @@ def make_dictionary_regressor(
 class DictionaryRegressor(Regressor, Pipe):
     """Predict one number for each target and document from the terms of a lexicon that it holds,
     written to `doc.cats[target]` in the target's unit. Learned as a whole in `initialize`.
+
+    The terms are in `doc.spans["dictionary_regressor"]`: `span.label_` is the term as listed,
+    `span.id_` its category, and `span._.contribution` what it adds to the prediction.
     """
 
     def __init__(
@@ -67,6 +85,10 @@ class DictionaryRegressor(Regressor, Pipe):
         *,
         output_key: str = "{target}",
         case_sensitive: bool = False,
+        match_on: str = "text",
+        context_window: int = 3,
+        readout: str = "ridge",
+        spans_key: str | None = "dictionary_regressor",
         scorer: Callable[..., dict[str, Any]] | None = regression_score,
     ) -> None:
         """Create an untrained component.
@@ -75,21 +97,38 @@ class DictionaryRegressor(Regressor, Pipe):
         name (str): Name of the component in the pipeline.
         output_key (str): Key of a prediction in `doc.cats`, with the fields {target} and {name}.
         case_sensitive (bool): Whether a term matches only in the case in which it is listed.
+        match_on (str): What of a token is compared with a term, "text" or "lemma".
+        context_window (int): How many words before a term can change its weight, if `context` is
+            set in the initialization.
+        readout (str): "ridge", "random_forest" or "gradient_boosting".
+        spans_key (str | None): Where in `doc.spans` the matched terms are put; None for nowhere,
+            which is faster.
         scorer (Callable | None): Compares predictions with observed values.
-        RAISES (ValueError): `output_key` does not hold {target}.
+        RAISES (ValueError): `output_key` does not hold {target}, or another setting is not one of
+            those above.
         """
         self.tokenizer = tokenizer
         self.name = name
+        where = f"[components.{name}]"
         self.cfg = {
             "targets": [],
             "output_key": check_output_key(output_key, name),
             "case_sensitive": case_sensitive,
+            "match_on": check_choice("match_on", match_on, get_args(MatchOn), where),
+            "context_window": context_window,
+            "readout": check_choice("readout", readout, READOUTS, where),
+            "spans_key": spans_key,
         }
+        if context_window < 1:
+            raise ValueError(f"context_window is {context_window} in {where}. Expected 1 or more.")
         self.scorer = scorer
-        self.lexicon = Lexicon()
-        self.readout = Ridge(np.zeros((len(FEATURES), 0)), np.zeros(0))
         self.target_mean: list[float] = []
-        self._matcher: TermMatcher | None = None
+        self._model: DictionaryModel | None = None
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """RETURNS (Lexicon): The terms; empty before initialization."""
+        return self._model.lexicon if self._model else Lexicon()
 
     def initialize(
         self,
@@ -97,36 +136,116 @@ class DictionaryRegressor(Regressor, Pipe):
         *,
         nlp: Language | None = None,
         lexicon: str | Path | None = None,
+        learn: str | None = None,
+        n_terms: int = 2000,
+        min_documents: int = 2,
+        context: str | Path | None = None,
+        seed: int = 0,
         targets: Sequence[str] | None = None,
     ) -> None:
-        """Read the lexicon and fit the readout.
+        """Read the lexicon, or learn one, or both, and fit the readout.
 
         get_examples (Callable): Returns the training examples, with numbers in
-            `example.reference.cats`. NaN or no value: unknown.
+            `example.reference.cats`. NaN or no value: unknown. Documents with the same
+            `reference.user_data["group"]` stay together where settings are chosen.
         nlp (Language | None): The pipeline.
         lexicon (str | Path | None): The term list's file; see `read_lexicon` for the formats.
+        learn (str | None): How to learn a list from the examples: "sensitivity", "elastic_net", or
+            None for not at all.
+        n_terms (int): How many terms to learn, for each target.
+        min_documents (int): In how many documents a term must occur to be learned.
+        context (str | Path | None): Words that change the weight of terms near them: "en", or a
+            file; see `read_context`. None for no such rules.
+        seed (int): Of everything random.
         targets (Sequence[str] | None): Names of the targets. None for all keys of `cats`, in
             order of appearance; needed if `cats` holds other components' labels too.
-        RAISES (ValueError): No lexicon is named or it can't be read, no targets in the examples,
-            or a value is not finite.
+        RAISES (ValueError): No list is named or to be learned, or it can't be read, no targets in
+            the examples, or a value is not finite.
         """
         validate_get_examples(get_examples, "DictionaryRegressor.initialize")
-        if not lexicon:
+        where = f"[initialize.components.{self.name}]"
+        if not lexicon and not learn:
             raise ValueError(
-                f"Component {self.name!r} has no lexicon. Expected the path of a CSV or TSV file: "
-                f"lexicon in [initialize.components.{self.name}]."
+                f"Component {self.name!r} has no lexicon. Expected lexicon, the path of a term "
+                f"list, or learn, one of {', '.join(get_args(Method))}, in {where}."
             )
-        self._set_lexicon(read_lexicon(lexicon, case_sensitive=self.cfg["case_sensitive"]))
+        if learn:
+            check_choice("learn", learn, get_args(Method), where)
+        for setting, value in (("n_terms", n_terms), ("min_documents", min_documents)):
+            if value < 1:
+                raise ValueError(f"{setting} is {value} in {where}. Expected 1 or more.")
         examples = list(get_examples())
         names, values, standardizer = fit_targets(examples, targets, self.name)
-        self.readout = Ridge.fit(self._features(eg.predicted for eg in examples), values)
+        self._model = fit_dictionary(
+            self._documents(examples, nlp),
+            [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples],
+            dict(zip(names, values.T, strict=True)),
+            make_finder=self._finder,
+            readout=READOUTS[self.cfg["readout"]],
+            lexicon=lexicon,
+            learn=learn,  # type: ignore[arg-type]
+            n_terms=n_terms,
+            min_documents=min_documents,
+            context=context,
+            seed=seed,
+            case_sensitive=self.cfg["case_sensitive"],
+            attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
+        )
         self.target_mean = list(standardizer.mean)
         self.cfg["targets"] = names
 
+    def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
+        docs = [eg.predicted for eg in examples]
+        if self.cfg["match_on"] == "lemma" and nlp is not None:
+            # What stands before this component in the pipeline makes the lemmas.
+            docs = [doc.copy() for doc in docs]
+            for name, component in nlp.pipeline:
+                if name == self.name:
+                    break
+                docs = [component(doc) for doc in docs]
+        self._check_lemmas(docs)
+        return docs
+
+    def _check_lemmas(self, docs: Iterable[Doc]) -> None:
+        if self.cfg["match_on"] == "lemma" and not all(doc.has_annotation("LEMMA") for doc in docs):
+            raise ValueError(
+                f"match_on is 'lemma' in [components.{self.name}], but the documents have no "
+                "lemmas. Expected a lemmatizer before it in the pipeline."
+            )
+
+    def _finder(self, lexicon: Lexicon, context: Lexicon) -> TermFinder:
+        return TermFinder(
+            self.tokenizer,
+            lexicon,
+            context,
+            case_sensitive=self.cfg["case_sensitive"],
+            match_on=self.cfg["match_on"],
+            window=self.cfg["context_window"],
+        )
+
     def __call__(self, doc: Doc) -> Doc:
-        """doc (Doc): The document. RETURNS (Doc): The same, with predictions."""
-        self.set_annotations([doc], self.predict([doc]))
+        """doc (Doc): The document. RETURNS (Doc): The same, with predictions and terms."""
+        self._annotate([doc])
         return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """stream (Iterable[Doc]): The documents. batch_size (int): How many to score together.
+        YIELDS (Doc): The same, with predictions and terms."""
+        error_handler = self.get_error_handler()
+        for docs in util.minibatch(stream, size=batch_size):
+            try:
+                self._annotate(docs)
+                yield from docs
+            except Exception as error:
+                error_handler(self.name, self, docs, error)
+
+    def _annotate(self, docs: list[Doc]) -> None:
+        if self.cfg["spans_key"] is None:
+            self.set_annotations(docs, self.predict(docs))
+            return
+        explained = self.explain(docs)
+        self.set_annotations(docs, explained.scores)
+        self._set_spans(docs, explained)
 
     def predict(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
         """docs (Iterable[Doc]): The documents; they are not changed.
@@ -136,47 +255,80 @@ class DictionaryRegressor(Regressor, Pipe):
         """
         self.require_initialized()
         docs = list(docs)
-        predicted = self.readout.predict(self._features(docs))
-        return np.where(has_words(docs)[:, None], predicted, self.target_mean)
+        self._check_lemmas(docs)
+        n_words = count_words(docs)
+        predicted = self._model.predict(docs, n_words)  # type: ignore[union-attr]
+        return np.where(n_words[:, None] > 0, predicted, self.target_mean)
 
-    def _features(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
-        rows = []
-        for doc in docs:
-            terms = [term for term, _ in self._matcher(doc)]  # type: ignore[misc]
-            rows.append(term_features(terms, self.lexicon))
-        return np.array(rows).reshape(len(rows), len(FEATURES))
+    def explain(self, docs: Iterable[Doc]) -> Explained:
+        """docs (Iterable[Doc]): The documents; they are not changed.
+        RETURNS (Explained): Predictions as `predict` gives them, and what each term adds to them.
+        RAISES (ValueError): The component is not initialized.
+        """
+        self.require_initialized()
+        docs = list(docs)
+        self._check_lemmas(docs)
+        n_words = count_words(docs)
+        explained = self._model.explain(docs, n_words)  # type: ignore[union-attr]
+        empty = n_words == 0
+        explained.scores[empty] = self.target_mean
+        explained.base[empty] = self.target_mean
+        return explained
 
-    def _set_lexicon(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self._matcher = TermMatcher(
-            self.tokenizer, lexicon, case_sensitive=self.cfg["case_sensitive"]
-        )
+    def _set_spans(self, docs: Sequence[Doc], explained: Explained) -> None:
+        terms, categories = self.lexicon.terms, self.lexicon.categories
+        key = self.cfg["spans_key"]
+        contributions = explained.contributions.T.tolist()
+        bases = explained.base.tolist()
+        first = 0
+        for doc, matches, base in zip(docs, explained.found, bases, strict=True):
+            spans = [
+                Span(doc, m.start, m.end, label=terms[m.entry], span_id=categories[m.entry])
+                for m in matches
+            ]
+            end = first + len(matches)
+            attrs = {
+                "base": dict(zip(self.targets, base, strict=True)),
+                "contributions": {
+                    target: values[first:end]
+                    for target, values in zip(self.targets, contributions, strict=True)
+                },
+            }
+            doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=spans)
+            first = end
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """path (str | Path): Folder to write: `lexicon.csv` is for reading by people, too."""
         write = {
             "cfg": lambda p: srsly.write_json(p, self.cfg),
-            "lexicon.csv": lambda p: p.write_text(self.lexicon.to_csv(), encoding="utf-8"),
+            "lexicon.csv": lambda p: p.write_text(
+                self.lexicon.to_csv(self.targets), encoding="utf-8"
+            ),
+            "context.csv": lambda p: p.write_text(self._context().to_csv(), encoding="utf-8"),
             "readout": lambda p: srsly.write_msgpack(p, self._fitted()),
         }
         util.to_disk(path, write, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "DictionaryRegressor":
         """path (str | Path): Folder that `to_disk` wrote. RETURNS (DictionaryRegressor): Itself."""
+        state: dict[str, Any] = {}
         read = {
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
-            "lexicon.csv": lambda p: self._load_lexicon(p.read_text(encoding="utf-8"), str(p)),
-            "readout": lambda p: self._load_fitted(srsly.read_msgpack(p)),
+            "lexicon.csv": lambda p: state.update(lexicon=p.read_text(encoding="utf-8")),
+            "context.csv": lambda p: state.update(context=p.read_text(encoding="utf-8")),
+            "readout": lambda p: state.update(fitted=srsly.read_msgpack(p)),
         }
         util.from_disk(path, read, exclude)
+        self._load(state, f"{path}/")
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """RETURNS (bytes): The component's learned state."""
         write = {
             "cfg": lambda: srsly.json_dumps(self.cfg),
-            "lexicon.csv": self.lexicon.to_csv,
-            "readout": lambda: srsly.msgpack_dumps(self._fitted()),
+            "lexicon": lambda: self.lexicon.to_csv(self.targets),
+            "context": lambda: self._context().to_csv(),
+            "fitted": lambda: srsly.msgpack_dumps(self._fitted()),
         }
         return util.to_bytes(write, exclude)
 
@@ -184,20 +336,63 @@ class DictionaryRegressor(Regressor, Pipe):
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
     ) -> "DictionaryRegressor":
         """bytes_data (bytes): What `to_bytes` gave. RETURNS (DictionaryRegressor): Itself."""
+        state: dict[str, Any] = {}
         read = {
             "cfg": lambda b: self.cfg.update(srsly.json_loads(b)),
-            "lexicon.csv": lambda b: self._load_lexicon(b, "lexicon.csv"),
-            "readout": lambda b: self._load_fitted(srsly.msgpack_loads(b)),
+            "lexicon": lambda b: state.update(lexicon=b),
+            "context": lambda b: state.update(context=b),
+            "fitted": lambda b: state.update(fitted=srsly.msgpack_loads(b)),
         }
         util.from_bytes(bytes_data, read, exclude)
+        self._load(state, "")
         return self
 
+    def _context(self) -> Lexicon:
+        return self._model.context if self._model else Lexicon()
+
     def _fitted(self) -> dict[str, Any]:
-        return {"ridge": self.readout.to_dict(), "target_mean": self.target_mean}
+        readout = self._model.readout.to_dict() if self._model else None
+        return {"readout": readout, "target_mean": self.target_mean}
 
-    def _load_fitted(self, fitted: dict[str, Any]) -> None:
-        self.readout = Ridge.from_dict(fitted["ridge"])
+    def _load(self, state: dict[str, Any], folder: str) -> None:
+        fitted = state["fitted"]
         self.target_mean = list(fitted["target_mean"])
+        if fitted["readout"] is None:
+            self._model = None
+            return
+        lexicon, context = (
+            parse_saved(
+                state[name], f"{folder}{name}.csv", case_sensitive=self.cfg["case_sensitive"]
+            )
+            for name in ("lexicon", "context")
+        )
+        readout = READOUTS[self.cfg["readout"]].from_dict(fitted["readout"])
+        self._model = DictionaryModel(lexicon, context, readout, self._finder(lexicon, context))
 
-    def _load_lexicon(self, text: str, source: str) -> None:
-        self._set_lexicon(parse_lexicon(text, source, case_sensitive=self.cfg["case_sensitive"]))
+
+def _contributions(span: Span) -> dict[str, float] | None:
+    """RETURNS (dict[str, float] | None): By target, what a matched term adds to the prediction."""
+    for group in span.doc.spans.values():
+        for target_values in [group.attrs.get("contributions")]:
+            if target_values is None:
+                continue
+            for index, other in enumerate(group):
+                if (other.start, other.end, other.label, other.id) == (
+                    span.start,
+                    span.end,
+                    span.label,
+                    span.id,
+                ):
+                    return {target: values[index] for target, values in target_values.items()}
+    return None
+
+
+def _contribution(span: Span) -> float | None:
+    """RETURNS (float | None): The same, for the first target."""
+    contributions = _contributions(span)
+    return None if contributions is None else next(iter(contributions.values()))
+
+
+if not Span.has_extension("contribution"):
+    Span.set_extension("contribution", getter=_contribution)
+    Span.set_extension("contributions", getter=_contributions)

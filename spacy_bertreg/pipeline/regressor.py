@@ -74,6 +74,17 @@ def has_words(docs: Iterable[Doc]) -> NDArray[np.bool_]:
     return np.array([any(not token.is_space for token in doc) for doc in docs], dtype=bool)
 
 
+def check_choice(setting: str, value: str, choices: Iterable[str], where: str) -> str:
+    """RETURNS (str): The value, if it is one of the choices.
+    RAISES (ValueError): It is not."""
+    if value not in choices:
+        raise ValueError(
+            f"{setting} is {value!r} in {where}. Expected one of "
+            f"{', '.join(repr(choice) for choice in choices)}."
+        )
+    return value
+
+
 def check_output_key(output_key: str, name: str) -> str:
     """RETURNS (str): The template, if it is one.
     RAISES (ValueError): It does not hold {target}, or holds something else than {name}.

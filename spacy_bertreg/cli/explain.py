@@ -1,0 +1,56 @@
+"""`python -m spacy bertreg explain`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from .group import bertreg_cli, plain_errors
+
+
+@bertreg_cli.command("explain")
+def explain_cli(
+    pipeline: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
+    text: Annotated[str, typer.Argument(help="The text")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HTML file with the terms in colours")
+    ] = None,
+    component: Annotated[
+        str | None, typer.Option(help="Which dictionary_regressor, if there are several")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Which target, if there are several")] = None,
+) -> None:
+    """
+    Say what each term of a trained dictionary adds to the prediction of a text.
+    """
+    with plain_errors():
+        import spacy
+
+        from ..dictionary.report import find_dictionary, render_terms
+        from ..files import write_whole
+
+        nlp = spacy.load(pipeline)
+        dictionary = find_dictionary(nlp, component)
+        target = target or dictionary.targets[0]
+        key = dictionary.cfg["spans_key"]
+        if key is None:
+            raise ValueError(
+                f"spans_key is null in [components.{dictionary.name}], so the pipeline keeps no "
+                "terms. Expected a text."
+            )
+        doc = nlp(text)
+        page = render_terms(doc, target, key)
+        group = doc.spans[key]
+        base = group.attrs["base"][target]
+        contributions = group.attrs["contributions"][target]
+        rows = [("without the terms", "", "", f"{base:.3f}")]
+        rows += [
+            (span.text, span.label_, span.id_, f"{value:+.3f}")
+            for span, value in zip(group, contributions, strict=True)
+        ]
+        rows.append(("prediction", "", "", f"{base + sum(contributions):.3f}"))
+        msg.table(rows, header=("Text", "Term", "Category", target), aligns=("l", "l", "l", "r"))
+        if output is not None:
+            write_whole({output: page.encode("utf-8")})
+            msg.good("Wrote", output)

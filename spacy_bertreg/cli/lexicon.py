@@ -1,0 +1,67 @@
+"""`python -m spacy bertreg lexicon`"""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from .group import bertreg_cli, plain_errors
+
+
+@bertreg_cli.command("lexicon")
+def lexicon_cli(
+    pipeline: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV file for all terms")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="PNG, SVG or PDF file for a plot of the strongest terms")
+    ] = None,
+    n_terms: Annotated[int, typer.Option("--top", min=1, help="How many terms to show")] = 20,
+    component: Annotated[
+        str | None, typer.Option(help="Which dictionary_regressor, if there are several")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Which target to plot, if several")] = None,
+) -> None:
+    """
+    List the terms of a trained dictionary: category, weight, number of training documents, and mean
+    contribution to the prediction. First come those that matter most.
+    """
+    with plain_errors():
+        import spacy
+
+        from ..dictionary.report import find_dictionary, lexicon_table, plot_lexicon
+        from ..files import write_whole
+
+        dictionary = find_dictionary(spacy.load(pipeline), component)
+        table = lexicon_table(dictionary)
+        target = target or dictionary.targets[0]
+        if target not in dictionary.targets:
+            raise ValueError(
+                f"The dictionary has no target {target!r}. It has: {', '.join(dictionary.targets)}."
+            )
+        files: dict[Path, bytes] = {}
+        if output is not None:
+            files[output] = table.to_csv(index=False).encode("utf-8")
+        if plot is not None:
+            if plot.suffix not in (".png", ".svg", ".pdf"):
+                raise ValueError(f"Can't draw {plot}. Expected a name in .png, .svg or .pdf.")
+            image = io.BytesIO()
+            figure = plot_lexicon(table, target, n_terms)
+            figure.savefig(image, format=plot.suffix[1:], dpi=150)
+            files[plot] = image.getvalue()
+        shown = table.head(n_terms)
+        msg.table(
+            [
+                [str(v) if isinstance(v, (str, int)) else f"{v:+.3f}" for v in row]
+                for row in shown.itertuples(index=False)
+            ],
+            header=list(table.columns),
+            aligns=["l", "l"] + ["r"] * (table.shape[1] - 2),
+        )
+        msg.info(f"{len(shown)} of {len(table)} terms.")
+        write_whole(files)
+        for path in files:
+            msg.good("Wrote", path)

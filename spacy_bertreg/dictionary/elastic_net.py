@@ -1,0 +1,56 @@
+"""Sparse linear weights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .candidates import Occurrences
+
+Floats = NDArray[np.float64]
+
+# How much of the penalty is on the sum of the weights' absolute values, which makes weights zero;
+# the rest is on the sum of their squares.
+L1_SHARE = 0.5
+# Penalties as shares of the one at which all weights are zero, from strong to weak.
+PENALTIES = np.geomspace(0.1, 0.001, 10)
+
+
+class ElasticNet:
+    """Linear regression with a penalty on the weights' absolute values and squares (Zou & Hastie
+    2005, JRSS B 67:301-320), by scikit-learn.
+
+    n_settings (int): Number of penalties.
+    """
+
+    n_settings = len(PENALTIES)
+
+    def fit(self, occurrences: Occurrences, target: Floats, last: int) -> Iterator[Floats]:
+        """See `Learner.fit`: the penalties from strong to weak.
+        RAISES (ImportError): scikit-learn is not installed."""
+        linear_model, sparse = _scikit_learn()
+        X = sparse.csc_matrix(
+            (occurrences.values, (occurrences.documents, occurrences.candidates)),
+            shape=(occurrences.n_documents, len(occurrences.terms)),
+        )
+        centered = target - target.mean()
+        greatest = np.abs(X.T @ centered).max() / len(target) / L1_SHARE
+        model = linear_model.ElasticNet(
+            l1_ratio=L1_SHARE, max_iter=5000, tol=1e-3, warm_start=True, selection="cyclic"
+        )
+        for penalty in PENALTIES[: last + 1]:
+            model.set_params(alpha=max(greatest * penalty, 1e-12))
+            model.fit(X, target)
+            yield model.coef_.copy()
+
+
+def _scikit_learn() -> tuple[Any, Any]:
+    try:
+        from scipy import sparse
+        from sklearn import linear_model
+    except ImportError as error:
+        raise ImportError(
+            "learn = \"elastic_net\" takes scikit-learn: pip install 'spacy-bertreg[dictionary]'"
+        ) from error
+    return linear_model, sparse

@@ -1,0 +1,126 @@
+"""Puts a dictionary together: terms given and learned, their context, and the readout."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+
+from .candidates import find_candidates, folds_of
+from .context_rules import read_context
+from .formats import read_lexicon
+from .learning import Learned, Method, learn_lexicon
+from .lexicon import LEARNED, Lexicon
+from .model import DictionaryModel, TermFinder, count_words, with_statistics
+from .readouts import Readout
+from .readouts.ridge import Ridge
+
+Floats = NDArray[np.float64]
+
+N_FOLDS = 5
+
+
+def fit_dictionary(
+    docs: Sequence[Doc],
+    groups: Sequence[str],
+    targets: dict[str, Floats],
+    *,
+    make_finder: Callable[[Lexicon, Lexicon], TermFinder],
+    readout: type[Readout],
+    lexicon: str | Path | None,
+    learn: Method | None,
+    n_terms: int,
+    min_documents: int,
+    context: str | Path | None,
+    seed: int,
+    case_sensitive: bool,
+    attribute: str,
+) -> DictionaryModel:
+    """docs (Sequence[Doc]): The training documents.
+    groups (Sequence[str]): The group of each.
+    targets (dict[str, ndarray]): Values by target, NaN where unknown.
+    make_finder (Callable): Gives the finder of a lexicon's terms, with a context.
+    readout (type[Readout]): Which readout to fit.
+    attribute (str): What of a token is compared with a term, "orth_" or "lemma_".
+    Others: See `DictionaryRegressor.initialize`.
+    RETURNS (DictionaryModel): The fitted model.
+    RAISES (ValueError): Nothing could be learned, or a list can't be read.
+    """
+    # In the order of their texts, so that the order in which they come makes no difference.
+    columns = list(targets.values())
+    order = sorted(range(len(docs)), key=lambda i: (docs[i].text, *(c[i] for c in columns)))
+    docs = [docs[i] for i in order]
+    targets = {name: values[order] for name, values in targets.items()}
+    values = np.stack(list(targets.values()), axis=1)
+    n_words = count_words(docs)
+    folds = folds_of([groups[i] for i in order], N_FOLDS, seed)
+    given = read_lexicon(lexicon, case_sensitive=case_sensitive) if lexicon else Lexicon()
+    rules = read_context(context, case_sensitive=case_sensitive) if context else Lexicon()
+    if any(category.partition(":")[0] == LEARNED for category in given.categories) and learn:
+        raise ValueError(f"{lexicon} has a category {LEARNED!r}, which is for learned terms.")
+
+    # For each document the list that is read in it, to fit the readout.
+    seen = np.zeros(len(docs), dtype=np.int64)
+    lists = [given]
+    if learn:
+        missed = targets
+        if given:
+            # What the given terms explain does not have to be learned.
+            own = make_finder(given, rules)
+            _, matches = own(docs, n_words)
+            features = own.features.sums(own.features.shares(matches), matches)
+            explained = Ridge.fit(features, values).predict(features)
+            missed = dict(zip(targets, (values - explained).T, strict=True))
+        learned = _learn(
+            learn, docs, missed, folds, n_terms, min_documents, seed, case_sensitive, attribute
+        )
+        lists = [given + learned.lexicon, *(given + part for part in learned.by_fold)]
+        seen = 1 + np.unique(folds, return_inverse=True)[1]
+    terms = lists[0]
+    finder = make_finder(terms, rules)
+    features = np.zeros((len(docs), len(finder.features.names)))
+    for number in np.unique(seen):
+        rows = np.flatnonzero(seen == number)
+        own = finder if number == 0 else make_finder(lists[number], rules)
+        _, matches = own([docs[row] for row in rows], n_words[rows])
+        sums = own.features.sums(own.features.shares(matches), matches)
+        for column, name in enumerate(finder.features.names):
+            if name in own.features.names:
+                features[rows, column] = sums[:, own.features.names.index(name)]
+    # A document without words is not evidence of what documents without terms are like.
+    rows = np.flatnonzero(n_words > 0)
+    fitted = readout.fit(features[rows], values[rows], folds[rows], seed)
+    model = DictionaryModel(terms, rules, fitted, finder)
+    return replace(model, lexicon=with_statistics(terms, model.explain(docs, n_words)))
+
+
+def _learn(
+    method: Method,
+    docs: Sequence[Doc],
+    targets: dict[str, Floats],
+    folds: NDArray[np.int64],
+    n_terms: int,
+    min_documents: int,
+    seed: int,
+    case_sensitive: bool,
+    attribute: str,
+) -> Learned:
+    if len(np.unique(folds)) < 2:
+        raise ValueError(
+            "All training documents are of one group. Expected several, of which some can be held "
+            "out while a list is learned from the others."
+        )
+    occurrences = find_candidates(
+        docs, attribute=attribute, case_sensitive=case_sensitive, min_documents=min_documents
+    )
+    if not occurrences.terms:
+        raise ValueError(
+            f"No word occurs in {min_documents} of the {len(docs)} training documents, so no list "
+            "can be learned. Expected a lower min_documents, or more documents."
+        )
+    learned = learn_lexicon(method, occurrences, targets, folds, n_terms=n_terms, seed=seed)
+    if not learned.lexicon:
+        raise ValueError("No word predicts the target, so the learned list is empty.")
+    return learned

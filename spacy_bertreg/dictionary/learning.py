@@ -1,0 +1,106 @@
+"""A list of terms learned from texts and their targets."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from .candidates import Occurrences
+from .elastic_net import ElasticNet
+from .lexicon import LEARNED, Lexicon
+from .sensitivity import Sensitivity
+
+Method = Literal["sensitivity", "elastic_net"]
+Floats = NDArray[np.float64]
+
+
+class Learner(Protocol):
+    """Fits weights of candidates for several settings, from simple to complex.
+
+    n_settings (int): How many.
+    """
+
+    n_settings: int
+
+    def fit(self, occurrences: Occurrences, target: Floats, last: int) -> Iterator[Floats]:
+        """occurrences (Occurrences): Of the candidates in the documents.
+        target (ndarray): Standardised, shape (documents,).
+        last (int): Stop after the setting of this number.
+        YIELDS (ndarray): For each setting, the weight of each candidate.
+        """
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned.
+
+    lexicon (Lexicon): The list, from all training documents. Of several targets, each has its own
+        category: "learned:TARGET".
+    by_fold (tuple[Lexicon, ...]): For each fold, the list from the documents of the others. On the
+        fold's own documents it does as well as the final list on new ones, so readouts are fitted
+        to these.
+    """
+
+    lexicon: Lexicon
+    by_fold: tuple[Lexicon, ...]
+
+
+def learn_lexicon(
+    method: Method,
+    occurrences: Occurrences,
+    targets: dict[str, Floats],
+    folds: NDArray[np.int64],
+    *,
+    n_terms: int,
+    seed: int,
+) -> Learned:
+    """Learn weights for each target. The method's setting is the one whose lists, from the
+    documents of all folds but one, correlate best with the target in that one.
+
+    method (str): "sensitivity" or "elastic_net".
+    occurrences (Occurrences): Of the candidates in the training documents.
+    targets (dict[str, ndarray]): Values by target, NaN where unknown.
+    folds (ndarray): The fold of each document.
+    n_terms (int): How many terms to keep for each target.
+    seed (int): Of everything random.
+    RETURNS (Learned): The list.
+    RAISES (ImportError): elastic_net without scikit-learn.
+    """
+    learner: Learner = ElasticNet() if method == "elastic_net" else Sensitivity(seed)
+    lists = []
+    for target, values in targets.items():
+        category = LEARNED if len(targets) == 1 else f"{LEARNED}:{target}"
+        known = np.flatnonzero(~np.isnan(values))
+        mean, std = values[known].mean(), values[known].std() or 1.0
+        standardised = (values - mean) / std
+        fitted = []
+        predicted = np.zeros((learner.n_settings, len(values)))
+        for fold in _progress(np.unique(folds), f"Learning {method} for {target}"):
+            train, held_out = known[folds[known] != fold], known[folds[known] == fold]
+            weights = list(
+                learner.fit(occurrences.of(train), standardised[train], learner.n_settings - 1)
+            )
+            for setting, candidate_weights in enumerate(weights):
+                predicted[setting, held_out] = occurrences.of(held_out).weigh(candidate_weights)
+            fitted.append((weights, occurrences.of(train)))
+        best = int(np.argmax([_correlation(p[known], values[known]) for p in predicted]))
+        *_, final = learner.fit(occurrences.of(known), standardised[known], best)
+        own = [(final, occurrences.of(known)), *((w[best], seen) for w, seen in fitted)]
+        lists.append([seen.to_lexicon(w * std, n_terms, category) for w, seen in own])
+    merged = [sum(parts, Lexicon()) for parts in zip(*lists, strict=True)]
+    return Learned(merged[0], tuple(merged[1:]))
+
+
+def _correlation(predicted: Floats, observed: Floats) -> float:
+    # And not the error: it is for the readout to find the right scale.
+    if predicted.std() == 0 or observed.std() == 0:
+        return -1.0
+    return float(np.corrcoef(predicted, observed)[0, 1])
+
+
+def _progress(folds: Iterable[np.int64], title: str) -> Iterable[np.int64]:
+    # Silent where the output is not a terminal.
+    return tqdm(list(folds), desc=title, unit="fold", leave=False, disable=None)

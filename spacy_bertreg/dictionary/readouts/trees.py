@@ -1,0 +1,168 @@
+"""Readouts of many trees, by LightGBM. Its models are texts: loading one runs no code."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+SHARED = {
+    "objective": "regression",
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 2,
+}
+MIN_DOCUMENTS = 20
+MAX_ROUNDS = 500
+
+
+@dataclass(frozen=True)
+class Trees:
+    """One ensemble of trees for each target.
+
+    models (tuple[str, ...]): LightGBM's texts.
+    """
+
+    models: tuple[str, ...]
+    settings: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def fit(cls, features: Floats, targets: Floats, folds: NDArray[np.int64], seed: int) -> "Trees":
+        """See `Readout.fit`.
+        RAISES (ImportError): LightGBM is not installed."""
+        lightgbm = _lightgbm()
+        models = []
+        for target in targets.T:
+            known = ~np.isnan(target)
+            X, y = features[known], target[known]
+            # Of few documents, leaves hold a tenth at least.
+            smallest = max(min(MIN_DOCUMENTS, len(y) // 10), 1)
+            settings = {**SHARED, **cls.settings, "seed": seed, "min_data_in_leaf": smallest}
+            rounds = cls._rounds(X, y, folds[known], settings)
+            data = lightgbm.Dataset(X, y, free_raw_data=False)
+            models.append(lightgbm.train(settings, data, rounds).model_to_string())
+        return cls(tuple(models))
+
+    @classmethod
+    def _rounds(
+        cls, X: Floats, y: Floats, folds: NDArray[np.int64], settings: dict[str, Any]
+    ) -> int:
+        return MAX_ROUNDS
+
+    @cached_property
+    def _boosters(self) -> list[Any]:
+        lightgbm = _lightgbm()
+        return [lightgbm.Booster(model_str=model) for model in self.models]
+
+    def predict(self, features: Floats) -> Floats:
+        """See `Readout.predict`."""
+        return self._each(features)
+
+    def _each(self, features: Floats, **kwargs: Any) -> Floats:
+        if not len(features):
+            return np.zeros((0, len(self.models)))
+        # One thread: more would hang in a process that was forked from another.
+        columns = [b.predict(features, num_threads=1, **kwargs) for b in self._boosters]
+        return np.stack(columns, axis=-1)
+
+    def shapley(self, features: Floats) -> Floats:
+        """Exact Shapley values of the features (Lundberg et al. 2020, Nature Machine Intelligence
+        2:56-67).
+
+        features (ndarray): Shape (documents, features).
+        RETURNS (ndarray): Shape (documents, features + 1, targets), last the mean prediction. They
+            sum to the prediction.
+        """
+        values = self._each(features, pred_contrib=True)
+        if self.settings["boosting"] == "rf":
+            # LightGBM sums those of a forest's trees, where it averages their predictions.
+            values = values / np.array([booster.num_trees() for booster in self._boosters])
+        return values
+
+    def contributions(
+        self, features: Floats, shares: Floats, documents: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """See `Readout.contributions`. A feature's Shapley value is divided among the terms by the
+        size of their shares in it; that of a feature in which no term has a share belongs to no
+        term."""
+        if not len(features):
+            return np.zeros((0, len(self.models))), np.zeros((0, len(self.models)))
+        values = self.shapley(features)
+        base, values = values[:, -1], values[:, :-1]
+        sizes = np.abs(shares)
+        totals = np.zeros_like(features)
+        np.add.at(totals, documents, sizes)
+        base = base + np.where(totals[..., None] > 0, 0.0, values).sum(axis=1)
+        parts = np.divide(
+            sizes, totals[documents], out=np.zeros_like(sizes), where=totals[documents] > 0
+        )
+        return base, np.einsum("mf,mft->mt", parts, values[documents])
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): The models as texts."""
+        return {"models": list(self.models)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Trees":
+        """data (dict): What `to_dict` gave. RETURNS (Trees): The same readout."""
+        return cls(tuple(data["models"]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.models,)
+
+
+class RandomForest(Trees):
+    """A random forest (Breiman 2001, Machine Learning 45:5-32): 500 trees, each on 63 % of the
+    documents and a half of the features."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "boosting": "rf",
+        "bagging_fraction": 0.632,
+        "bagging_freq": 1,
+        "feature_fraction": 0.5,
+        "num_leaves": 63,
+    }
+
+
+class GradientBoosting(Trees):
+    """Boosted trees (Friedman 2001, Annals of Statistics 29:1189-1232). Their number, at most 500,
+    is chosen by cross-validation on the training documents."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "boosting": "gbdt",
+        "learning_rate": 0.03,
+        "num_leaves": 8,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.632,
+        "bagging_freq": 1,
+    }
+
+    @classmethod
+    def _rounds(
+        cls, X: Floats, y: Floats, folds: NDArray[np.int64], settings: dict[str, Any]
+    ) -> int:
+        lightgbm = _lightgbm()
+        rows = np.arange(len(y))
+        splits = [(rows[folds != fold], rows[folds == fold]) for fold in np.unique(folds)]
+        splits = [(a, b) for a, b in splits if len(a) and len(b)]
+        if not splits:
+            return MAX_ROUNDS // 5
+        history = lightgbm.cv(
+            settings, lightgbm.Dataset(X, y, free_raw_data=False), MAX_ROUNDS, folds=splits
+        )
+        return int(np.argmin(history["valid l2-mean"])) + 1
+
+
+def _lightgbm() -> Any:
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise ImportError(
+            "The readouts random_forest and gradient_boosting take LightGBM: "
+            "pip install 'spacy-bertreg[dictionary]'"
+        ) from error
+    return lightgbm
