@@ -13,7 +13,7 @@ from .context_rules import read_context
 from .formats import read_lexicon
 from .learning import Learned, Method, learn_lexicon
 from .lexicon import LEARNED, Lexicon
-from .model import DictionaryModel, TermFinder, count_words, with_statistics
+from .model import DictionaryModel, TermFinder, with_statistics
 from .readouts import Readout
 from .readouts.ridge import Ridge
 
@@ -54,7 +54,6 @@ def fit_dictionary(
     docs = [docs[i] for i in order]
     targets = {name: values[order] for name, values in targets.items()}
     values = np.stack(list(targets.values()), axis=1)
-    n_words = count_words(docs)
     folds = folds_of([groups[i] for i in order], N_FOLDS, seed)
     given = read_lexicon(lexicon, case_sensitive=case_sensitive) if lexicon else Lexicon()
     rules = read_context(context, case_sensitive=case_sensitive) if context else Lexicon()
@@ -69,7 +68,7 @@ def fit_dictionary(
         if given:
             # What the given terms explain does not have to be learned.
             own = make_finder(given, rules)
-            _, matches = own(docs, n_words)
+            _, matches = own(docs)
             features = own.features.sums(own.features.shares(matches), matches)
             explained = Ridge.fit(features, values).predict(features)
             missed = dict(zip(targets, (values - explained).T, strict=True))
@@ -81,10 +80,12 @@ def fit_dictionary(
     terms = lists[0]
     finder = make_finder(terms, rules)
     features = np.zeros((len(docs), len(finder.features.names)))
+    n_words = np.zeros(len(docs), dtype=np.int64)
     for number in np.unique(seen):
         rows = np.flatnonzero(seen == number)
         own = finder if number == 0 else make_finder(lists[number], rules)
-        _, matches = own([docs[row] for row in rows], n_words[rows])
+        _, matches = own([docs[row] for row in rows])
+        n_words[rows] = matches.n_words
         sums = own.features.sums(own.features.shares(matches), matches)
         for column, name in enumerate(finder.features.names):
             if name in own.features.names:
@@ -92,8 +93,9 @@ def fit_dictionary(
     # A document without words is not evidence of what documents without terms are like.
     rows = np.flatnonzero(n_words > 0)
     fitted = readout.fit(features[rows], values[rows], folds[rows], seed)
-    model = DictionaryModel(terms, rules, fitted, finder)
-    return replace(model, lexicon=with_statistics(terms, model.explain(docs, n_words)))
+    means = tuple(np.nanmean(values, axis=0).tolist())
+    model = DictionaryModel(terms, rules, fitted, finder, means)
+    return replace(model, lexicon=with_statistics(terms, model.explain(docs)))
 
 
 def _learn(

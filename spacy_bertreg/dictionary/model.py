@@ -47,14 +47,13 @@ class TermFinder:
         self._weights = np.array(lexicon.weights)
         self.features = TermFeatures(lexicon)
 
-    def __call__(
-        self, docs: Sequence[Doc], n_words: NDArray[np.int64]
-    ) -> tuple[list[list[Match]], Matches]:
+    def __call__(self, docs: Sequence[Doc]) -> tuple[list[list[Match]], Matches]:
         """docs (Sequence[Doc]): The documents.
-        n_words (ndarray): For each, the number of its tokens without white space.
         RETURNS (tuple[list[list[Match]], Matches]): The matches of each document, and of all.
         """
-        found = [self._matcher(doc) for doc in docs]
+        scanned = [self._matcher.scan(doc) for doc in docs]
+        found = [matches for matches, _ in scanned]
+        n_words = np.array([n for _, n in scanned], dtype=np.int64)
         entries = np.array([m.entry for matches in found for m in matches], dtype=np.int64)
         if self._rules is None:
             weights = self._weights[entries]
@@ -64,7 +63,7 @@ class TermFinder:
             weights = np.array(changed, dtype=np.float64)
         sizes = [len(matches) for matches in found]
         documents = np.repeat(np.arange(len(docs)), sizes)
-        return found, Matches(documents, entries, weights, np.maximum(n_words, 1))
+        return found, Matches(documents, entries, weights, n_words)
 
 
 @dataclass(frozen=True)
@@ -94,33 +93,34 @@ class DictionaryModel:
     context (Lexicon): Words that change the weight of terms near them; empty for none.
     readout (Readout): From features to targets.
     finder (TermFinder): Finds the terms.
+    without_words (tuple[float, ...]): Predictions for a document of nothing but white space.
     """
 
     lexicon: Lexicon
     context: Lexicon
     readout: Readout
     finder: TermFinder
+    without_words: tuple[float, ...]
 
-    def predict(self, docs: Sequence[Doc], n_words: NDArray[np.int64]) -> Floats:
-        """docs (Sequence[Doc]): The documents. n_words (ndarray): The number of words of each.
+    def predict(self, docs: Sequence[Doc]) -> Floats:
+        """docs (Sequence[Doc]): The documents.
         RETURNS (ndarray): Predictions, shape (documents, targets)."""
-        _, matches = self.finder(docs, n_words)
+        _, matches = self.finder(docs)
         features = self.finder.features
-        return self.readout.predict(features.sums(features.shares(matches), matches))
+        scores = self.readout.predict(features.sums(features.shares(matches), matches))
+        scores[matches.n_words == 0] = self.without_words
+        return scores
 
-    def explain(self, docs: Sequence[Doc], n_words: NDArray[np.int64]) -> Explained:
-        """docs (Sequence[Doc]): The documents. n_words (ndarray): The number of words of each.
+    def explain(self, docs: Sequence[Doc]) -> Explained:
+        """docs (Sequence[Doc]): The documents.
         RETURNS (Explained): Predictions, and what each term adds to them."""
-        found, matches = self.finder(docs, n_words)
+        found, matches = self.finder(docs)
         shares = self.finder.features.shares(matches)
         sums = self.finder.features.sums(shares, matches)
         base, contributions = self.readout.contributions(sums, shares, matches.documents)
-        return Explained(self.readout.predict(sums), base, found, matches, contributions)
-
-
-def count_words(docs: Sequence[Doc]) -> NDArray[np.int64]:
-    """RETURNS (ndarray): For each document, the number of its tokens without white space."""
-    return np.array([sum(not token.is_space for token in doc) for doc in docs], dtype=np.int64)
+        scores = self.readout.predict(sums)
+        scores[matches.n_words == 0] = base[matches.n_words == 0] = self.without_words
+        return Explained(scores, base, found, matches, contributions)
 
 
 def with_statistics(lexicon: Lexicon, explained: Explained) -> Lexicon:

@@ -1,7 +1,6 @@
 """Finds the terms of a lexicon in documents."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from spacy.attrs import LEMMA, LOWER, ORTH
@@ -38,18 +37,9 @@ class Node:
     __slots__ = ("entries", "globs", "words")
 
     def __init__(self) -> None:
-        self.words: dict[str, Node] = {}
+        self.words: dict[str | None, Node] = {}
         self.globs: dict[str, Node] = {}
         self.entries: list[int] = []
-
-    def after(self, word: str, globs: Iterable[str]) -> list["Node"]:
-        """word (str): The next word. globs (Iterable[str]): Those that match it.
-        RETURNS (list[Node]): Where it leads.
-        """
-        found = [self.globs[glob] for glob in globs if glob in self.globs]
-        if word in self.words:
-            found.append(self.words[word])
-        return found
 
 
 class TermMatcher:
@@ -96,58 +86,81 @@ class TermMatcher:
         order = sorted(range(len(lexicon)), key=lambda e: specificity(lexicon.terms[e]))
         for rank, entry in enumerate(order):
             self._rank[entry] = rank
-        self._globs = GlobIndex(globs)
-        # Of each word seen before: itself and the globs that match it, None for white space.
-        self._known: dict[int, tuple[str, list[str]] | None] = {}
-        # And the nodes that it leads to from the root.
+        self._index = GlobIndex(globs)
+        # Of each word seen before: its text, None for white space, and the globs that match it.
+        self._texts: dict[int, str | None] = {}
+        self._globs: dict[int, list[str]] = {}
+        # And the nodes that it leads to from the root. Most words lead nowhere and are left out;
+        # white space has an empty list.
         self._starts: dict[int, list[Node]] = {}
 
     def __call__(self, doc: Doc) -> list[Match]:
         """doc (Doc): The document. RETURNS (list[Match]): In the document's order."""
+        return self.scan(doc)[0]
+
+    def scan(self, doc: Doc) -> tuple[list[Match], int]:
+        """doc (Doc): The document.
+        RETURNS (tuple[list[Match], int]): The matches in the document's order, and its number of
+            tokens without white space.
+        """
         keys = doc.to_array(self._attribute).tolist()
+        new = set(keys).difference(self._texts)
+        if new:
+            self._learn(keys, new)
         starts = self._starts
-        try:
-            found = [(start, nodes) for start, key in enumerate(keys) if (nodes := starts[key])]
-        except KeyError:
-            self._learn(keys)
-            found = [(start, nodes) for start, key in enumerate(keys) if (nodes := starts[key])]
-        if not found:
-            return []
         matches: list[Match] = []
-        for start, nodes in found:
-            self._follow(keys, start, nodes, matches)
-        return self._resolve(matches)
+        n_words = len(keys)
+        for start, key in enumerate(keys):
+            if key in starts:
+                nodes = starts[key]
+                if nodes:
+                    self._follow(keys, start, nodes, matches)
+                else:
+                    n_words -= 1
+        return self._resolve(matches), n_words
 
     def _follow(self, keys: list[int], start: int, nodes: list[Node], matches: list[Match]) -> None:
         """Add all matches that begin with the token `start`, which leads to `nodes`."""
         end = start + 1
         while nodes:
+            inner = []
             for node in nodes:
                 for entry in node.entries:
                     matches.append(Match(entry, start, end))
-            inner = [node for node in nodes if node.words or node.globs]
-            while inner and end < len(keys) and self._known[keys[end]] is None:
-                end += 1
-            if not inner or end == len(keys):
+                if node.words or node.globs:
+                    inner.append(node)
+            if not inner:
                 return
-            word, globs = self._known[keys[end]]  # type: ignore[misc]
-            nodes = [after for node in inner for after in node.after(word, globs)]
+            while end < len(keys) and self._texts[keys[end]] is None:
+                end += 1
+            if end == len(keys):
+                return
+            nodes = self._after(inner, keys[end])
             end += 1
 
-    def _learn(self, keys: list[int]) -> None:
-        """Look up which words and globs each token is an instance of."""
-        if len(self._known) > MAX_KNOWN_WORDS:
-            self._known.clear()
-            self._starts.clear()
-        for key in set(keys).difference(self._known):
+    def _after(self, nodes: list[Node], key: int) -> list[Node]:
+        """RETURNS (list[Node]): Where a word leads from some nodes."""
+        word, globs = self._texts[key], self._globs.get(key, ())
+        found = [node.words[word] for node in nodes if word in node.words]
+        found += [node.globs[glob] for node in nodes for glob in globs if glob in node.globs]
+        return found
+
+    def _learn(self, keys: list[int], new: set[int]) -> None:
+        """Look up which words and globs each new token is an instance of."""
+        if len(self._texts) > MAX_KNOWN_WORDS:
+            for memory in (self._texts, self._globs, self._starts):
+                memory.clear()
+            new = set(keys)
+        for key in new:
             word = normalize(self._strings[key], case_sensitive=self._case_sensitive)
-            if not word.strip():
-                self._known[key] = None
+            self._texts[key] = word if word.strip() else None
+            if self._texts[key] is None:
                 self._starts[key] = []
-            else:
-                globs = self._globs(word)
-                self._known[key] = word, globs
-                self._starts[key] = self._root.after(word, globs)
+                continue
+            if globs := self._index(word):
+                self._globs[key] = globs
+            if nodes := self._after([self._root], key):
+                self._starts[key] = nodes
 
     def _resolve(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:

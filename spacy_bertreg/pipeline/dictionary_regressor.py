@@ -19,7 +19,7 @@ from ..dictionary.fitting import fit_dictionary
 from ..dictionary.formats import parse_saved
 from ..dictionary.learning import Method
 from ..dictionary.lexicon import Lexicon
-from ..dictionary.model import DictionaryModel, Explained, TermFinder, count_words
+from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
 from ..scorer import SCORE_WEIGHTS, regression_score
@@ -122,7 +122,6 @@ class DictionaryRegressor(Regressor, Pipe):
         if context_window < 1:
             raise ValueError(f"context_window is {context_window} in {where}. Expected 1 or more.")
         self.scorer = scorer
-        self.target_mean: list[float] = []
         self._model: DictionaryModel | None = None
 
     @property
@@ -175,7 +174,7 @@ class DictionaryRegressor(Regressor, Pipe):
             if value < 1:
                 raise ValueError(f"{setting} is {value} in {where}. Expected 1 or more.")
         examples = list(get_examples())
-        names, values, standardizer = fit_targets(examples, targets, self.name)
+        names, values, _ = fit_targets(examples, targets, self.name)
         self._model = fit_dictionary(
             self._documents(examples, nlp),
             [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples],
@@ -191,7 +190,6 @@ class DictionaryRegressor(Regressor, Pipe):
             case_sensitive=self.cfg["case_sensitive"],
             attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
         )
-        self.target_mean = list(standardizer.mean)
         self.cfg["targets"] = names
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
@@ -256,9 +254,7 @@ class DictionaryRegressor(Regressor, Pipe):
         self.require_initialized()
         docs = list(docs)
         self._check_lemmas(docs)
-        n_words = count_words(docs)
-        predicted = self._model.predict(docs, n_words)  # type: ignore[union-attr]
-        return np.where(n_words[:, None] > 0, predicted, self.target_mean)
+        return self._model.predict(docs)  # type: ignore[union-attr]
 
     def explain(self, docs: Iterable[Doc]) -> Explained:
         """docs (Iterable[Doc]): The documents; they are not changed.
@@ -268,22 +264,20 @@ class DictionaryRegressor(Regressor, Pipe):
         self.require_initialized()
         docs = list(docs)
         self._check_lemmas(docs)
-        n_words = count_words(docs)
-        explained = self._model.explain(docs, n_words)  # type: ignore[union-attr]
-        empty = n_words == 0
-        explained.scores[empty] = self.target_mean
-        explained.base[empty] = self.target_mean
-        return explained
+        return self._model.explain(docs)  # type: ignore[union-attr]
 
     def _set_spans(self, docs: Sequence[Doc], explained: Explained) -> None:
-        terms, categories = self.lexicon.terms, self.lexicon.categories
         key = self.cfg["spans_key"]
+        strings = self.tokenizer.vocab.strings
+        entries = set(explained.matches.entries.tolist())
+        labels = {entry: strings.add(self.lexicon.terms[entry]) for entry in entries}
+        ids = {entry: strings.add(self.lexicon.categories[entry]) for entry in entries}
         contributions = explained.contributions.T.tolist()
         bases = explained.base.tolist()
         first = 0
         for doc, matches, base in zip(docs, explained.found, bases, strict=True):
             spans = [
-                Span(doc, m.start, m.end, label=terms[m.entry], span_id=categories[m.entry])
+                Span(doc, m.start, m.end, label=labels[m.entry], span_id=ids[m.entry])
                 for m in matches
             ]
             end = first + len(matches)
@@ -351,13 +345,14 @@ class DictionaryRegressor(Regressor, Pipe):
         return self._model.context if self._model else Lexicon()
 
     def _fitted(self) -> dict[str, Any]:
-        readout = self._model.readout.to_dict() if self._model else None
-        return {"readout": readout, "target_mean": self.target_mean}
+        if self._model is None:
+            return {}
+        means = list(self._model.without_words)
+        return {"readout": self._model.readout.to_dict(), "without_words": means}
 
     def _load(self, state: dict[str, Any], folder: str) -> None:
         fitted = state["fitted"]
-        self.target_mean = list(fitted["target_mean"])
-        if fitted["readout"] is None:
+        if not fitted:
             self._model = None
             return
         lexicon, context = (
@@ -367,7 +362,8 @@ class DictionaryRegressor(Regressor, Pipe):
             for name in ("lexicon", "context")
         )
         readout = READOUTS[self.cfg["readout"]].from_dict(fitted["readout"])
-        self._model = DictionaryModel(lexicon, context, readout, self._finder(lexicon, context))
+        finder, means = self._finder(lexicon, context), tuple(fitted["without_words"])
+        self._model = DictionaryModel(lexicon, context, readout, finder, means)
 
 
 def _contributions(span: Span) -> dict[str, float] | None:

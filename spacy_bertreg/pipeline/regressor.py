@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -71,7 +72,7 @@ class Regressor:
 
 def has_words(docs: Iterable[Doc]) -> NDArray[np.bool_]:
     """RETURNS (ndarray): For each document, whether it holds more than white space."""
-    return np.array([any(not token.is_space for token in doc) for doc in docs], dtype=bool)
+    return np.array([not all(doc.to_array(IS_SPACE)) for doc in docs], dtype=bool)
 
 
 def check_choice(setting: str, value: str, choices: Iterable[str], where: str) -> str:
