@@ -138,10 +138,12 @@ def phrase_matcher(nlp: Language) -> Side:
     """RETURNS (Callable): Reads texts with the pipeline, its terms found by spaCy."""
     dictionary: Any = nlp.get_pipe("dictionary_regressor")
     matcher = PhraseMatcher(nlp.vocab, attr="LOWER")
+    # Another tokenizer, for the reason that TermMatcher has one of its own.
+    cut = spacy.blank("en", vocab=nlp.vocab).tokenizer
     index = {}
     for entry, term in enumerate(dictionary.lexicon.terms):
         index[nlp.vocab.strings.add(term)] = entry
-        matcher.add(term, [nlp.tokenizer(unescape(term))])
+        matcher.add(term, [cut(unescape(term))])
 
     class Finder:
         def scan(self, doc: Doc) -> tuple[list[Match], int]:
