@@ -92,6 +92,13 @@ def fit_dictionary(
                 features[rows, column] = sums[:, own.features.names.index(name)]
     # A document without words is not evidence of what documents without terms are like.
     rows = np.flatnonzero(n_words > 0)
+    for name, column in zip(targets, values[rows].T, strict=True):
+        n_known = int((~np.isnan(column)).sum())
+        if n_known < readout.min_documents:
+            raise ValueError(
+                f"{n_known} training documents have words and a value for the target {name!r}. "
+                f"Expected {readout.min_documents} at least for this readout."
+            )
     fitted = readout.fit(features[rows], values[rows], folds[rows], seed)
     means = tuple(np.nanmean(values, axis=0).tolist())
     model = DictionaryModel(terms, rules, fitted, finder, means)
@@ -109,11 +116,6 @@ def _learn(
     case_sensitive: bool,
     attribute: str,
 ) -> Learned:
-    if len(np.unique(folds)) < 2:
-        raise ValueError(
-            "All training documents are of one group. Expected several, of which some can be held "
-            "out while a list is learned from the others."
-        )
     occurrences = find_candidates(
         docs, attribute=attribute, case_sensitive=case_sensitive, min_documents=min_documents
     )

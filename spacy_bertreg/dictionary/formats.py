@@ -119,7 +119,10 @@ def _read_tsv(text: str, source: str) -> Iterator[Row]:
 
 
 def _read_table(reader: Any, source: str) -> Iterator[Row]:
-    table = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
+    try:
+        table = [(reader.line_num, row) for row in reader if any(field.strip() for field in row)]
+    except csv.Error as error:
+        raise ValueError(f"{source}, line {reader.line_num}: {error}.") from error
     if not table:
         return
     first = table[0][1]
@@ -169,15 +172,20 @@ def _read_jsonl(text: str, source: str) -> Iterator[Row]:
 
 
 def _row(values: dict[str, Any], source: str, line: int) -> Row:
+    term, category = values["term"], values.get("category", GIVEN)
     weight = values.get("weight", 1.0)
-    if isinstance(weight, bool) or not _is_number(weight):
+    for name, value in (("term", term), ("category", category)):
+        if not isinstance(value, str):
+            raise ValueError(f"{source}, line {line}: the {name} is {value!r}. Expected a text.")
+    # Sums of squares of greater weights would not be finite.
+    if isinstance(weight, bool) or not _is_number(weight) or abs(float(weight)) > 1e100:
         raise ValueError(
-            f"{source}, line {line}: the weight is {weight!r}. Expected a finite number."
+            f"{source}, line {line}: the weight is {weight!r}. Expected a finite number, not above "
+            "1e100."
         )
-    category = str(values.get("category", GIVEN)).strip()
-    if not category:
+    if not category.strip():
         raise ValueError(f"{source}, line {line}: the category is empty.")
-    return Row(line, str(values["term"]), category, float(weight))
+    return Row(line, term, category.strip(), float(weight))
 
 
 def _read_liwc(text: str, source: str) -> Iterator[Row]:
@@ -219,6 +227,8 @@ def _read_yaml(text: str, source: str) -> Iterator[Row]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"{source} is not YAML: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{source} has too many levels of categories.") from error
     if root is None:
         return
     if root.id != "mapping":

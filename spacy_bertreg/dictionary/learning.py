@@ -68,12 +68,18 @@ def learn_lexicon(
     seed (int): Of everything random.
     RETURNS (Learned): The list.
     RAISES (ImportError): elastic_net without scikit-learn.
+    RAISES (ValueError): The documents with a value for a target are of fewer than two folds.
     """
     learner: Learner = ElasticNet() if method == "elastic_net" else Sensitivity(seed)
     lists = []
     for target, values in targets.items():
         category = LEARNED if len(targets) == 1 else f"{LEARNED}:{target}"
         known = np.flatnonzero(~np.isnan(values))
+        if len(np.unique(folds[known])) < 2:
+            raise ValueError(
+                f"All documents with a value for the target {target!r} are of one group. Expected "
+                "several, of which some can be held out while a list is learned from the others."
+            )
         mean, std = values[known].mean(), values[known].std() or 1.0
         standardised = (values - mean) / std
         fitted = []

@@ -15,7 +15,7 @@ MatchOn = Literal["text", "lemma"]
 # Words seen before are not looked up again; beyond this many, memory starts anew.
 MAX_KNOWN_WORDS = 200_000
 # Letters that stand for wildcards while the tokenizer cuts a term.
-STAND_INS = "ɋɏʑ"
+STAND_INS = [chr(code) for code in range(0x1E01, 0x1E95, 2)]
 
 
 class Match(NamedTuple):

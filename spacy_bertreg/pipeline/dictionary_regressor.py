@@ -369,17 +369,12 @@ class DictionaryRegressor(Regressor, Pipe):
 def _contributions(span: Span) -> dict[str, float] | None:
     """RETURNS (dict[str, float] | None): By target, what a matched term adds to the prediction."""
     for group in span.doc.spans.values():
-        for target_values in [group.attrs.get("contributions")]:
-            if target_values is None:
-                continue
-            for index, other in enumerate(group):
-                if (other.start, other.end, other.label, other.id) == (
-                    span.start,
-                    span.end,
-                    span.label,
-                    span.id,
-                ):
-                    return {target: values[index] for target, values in target_values.items()}
+        by_target = group.attrs.get("contributions")
+        places = [(other.start, other.end, other.label, other.id) for other in group]
+        place = (span.start, span.end, span.label, span.id)
+        if by_target is not None and place in places:
+            index = places.index(place)
+            return {target: values[index] for target, values in by_target.items()}
     return None
 
 

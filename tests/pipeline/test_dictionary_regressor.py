@@ -193,7 +193,7 @@ def test_groups_stay_together_where_settings_are_chosen(make_examples):
     examples = make_examples(nlp, 50)
     for example in examples:
         example.reference.user_data["group"] = "one"
-    with pytest.raises(ValueError, match="All training documents are of one group"):
+    with pytest.raises(ValueError, match="for the target 'severity' are of one group"):
         component.initialize(lambda: examples, nlp=nlp, learn="elastic_net")
 
 
@@ -254,4 +254,21 @@ def test_wrong_settings_of_the_initialization(settings, message, make_examples):
     examples = make_examples(nlp, 100)
     with pytest.raises(ValueError, match=message):
         component.initialize(lambda: examples, nlp=nlp, **settings)
+    assert component.targets == ()
+
+
+@pytest.mark.parametrize(
+    ("readout", "texts"),
+    [
+        ("ridge", ["", " "]),
+        ("random_forest", ["A massacre", "calm", "talks", ""]),
+        ("gradient_boosting", ["A massacre"]),
+    ],
+)
+def test_too_few_documents(readout, texts):
+    nlp = spacy.blank("en")
+    component = nlp.add_pipe("dictionary_regressor", config={"readout": readout})
+    examples = examples_from(nlp, [(text, {"y": float(i)}) for i, text in enumerate(texts)])
+    with pytest.raises(ValueError, match="documents have words and a value for the target 'y'"):
+        component.initialize(lambda: examples, nlp=nlp, lexicon=TERMS)
     assert component.targets == ()

@@ -1,6 +1,6 @@
 """From features to targets: what each readout offers, and which there are."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,12 @@ Floats = NDArray[np.float64]
 
 
 class Readout(Protocol):
-    """What `dictionary_regressor` asks of a readout."""
+    """What `dictionary_regressor` asks of a readout.
+
+    min_documents (int): How many documents with a known target it takes to fit it.
+    """
+
+    min_documents: ClassVar[int]
 
     @classmethod
     def fit(

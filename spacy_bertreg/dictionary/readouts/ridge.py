@@ -1,7 +1,7 @@
 """Linear readout."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class Ridge:
     coefficients: Floats
     intercept: Floats
     penalty: Floats
+    min_documents: ClassVar[int] = 1
 
     @classmethod
     def fit(

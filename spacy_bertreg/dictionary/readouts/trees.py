@@ -16,7 +16,7 @@ SHARED = {
     "force_row_wise": True,
     "num_threads": 2,
 }
-MIN_DOCUMENTS = 20
+MIN_DOCUMENTS_IN_LEAF = 20
 MAX_ROUNDS = 500
 
 
@@ -29,6 +29,7 @@ class Trees:
 
     models: tuple[str, ...]
     settings: ClassVar[dict[str, Any]]
+    min_documents: ClassVar[int] = 5
 
     @classmethod
     def fit(cls, features: Floats, targets: Floats, folds: NDArray[np.int64], seed: int) -> "Trees":
@@ -40,7 +41,7 @@ class Trees:
             known = ~np.isnan(target)
             X, y = features[known], target[known]
             # Of few documents, leaves hold a tenth at least.
-            smallest = max(min(MIN_DOCUMENTS, len(y) // 10), 1)
+            smallest = max(min(MIN_DOCUMENTS_IN_LEAF, len(y) // 10), 1)
             settings = {**SHARED, **cls.settings, "seed": seed, "min_data_in_leaf": smallest}
             rounds = cls._rounds(X, y, folds[known], settings)
             data = lightgbm.Dataset(X, y, free_raw_data=False)
