@@ -160,7 +160,7 @@ class TermMatcher:
                 continue
             if globs := self._index(word):
                 self._globs[key] = globs
-            if nodes := self._after([self._root], key):
+            if (word in self._root.words or globs) and (nodes := self._after([self._root], key)):
                 self._starts[key] = nodes
 
     def _resolve(self, matches: list[Match]) -> list[Match]:

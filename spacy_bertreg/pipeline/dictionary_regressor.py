@@ -26,6 +26,9 @@ from ..scorer import SCORE_WEIGHTS, regression_score
 from ..targets import fit_targets
 from .regressor import Regressor, check_choice, check_output_key
 
+# spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
+MAX_BATCH_SIZE = 64
+
 DEFAULT_CONFIG_STR = """
 [dictionary_regressor]
 output_key = "{target}"
@@ -230,7 +233,7 @@ class DictionaryRegressor(Regressor, Pipe):
         """stream (Iterable[Doc]): The documents. batch_size (int): How many to score together.
         YIELDS (Doc): The same, with predictions and terms."""
         error_handler = self.get_error_handler()
-        for docs in util.minibatch(stream, size=batch_size):
+        for docs in util.minibatch(stream, size=min(batch_size, MAX_BATCH_SIZE)):
             try:
                 self._annotate(docs)
                 yield from docs
@@ -277,8 +280,8 @@ class DictionaryRegressor(Regressor, Pipe):
         first = 0
         for doc, matches, base in zip(docs, explained.found, bases, strict=True):
             spans = [
-                Span(doc, m.start, m.end, label=labels[m.entry], span_id=ids[m.entry])
-                for m in matches
+                Span(doc, start, end, label=labels[entry], span_id=ids[entry])
+                for entry, start, end in matches
             ]
             end = first + len(matches)
             attrs = {
