@@ -98,13 +98,17 @@ def plot_lexicon(table: "pd.DataFrame", target: str, n_terms: int = 20) -> "Figu
     return figure
 
 
-def render_terms(doc: Doc, target: str, key: str = "dictionary_regressor") -> str:
-    """Colour the terms of a text by what they add to its prediction, with displaCy.
+def render_terms(
+    doc: Doc, target: str, key: str = "dictionary_regressor", *, page: bool = True
+) -> str:
+    """Colour the terms of a text by what they add to its prediction, with displaCy. Terms that
+    overlap share a mark; what adds nothing has none.
 
     doc (Doc): A text that the pipeline has read.
     target (str): The target.
     key (str): Where in `doc.spans` the terms are.
-    RETURNS (str): An HTML page without references to others.
+    page (bool): Whether to make a whole page, with the prediction as its title.
+    RETURNS (str): HTML without references to others.
     RAISES (ValueError): There are no terms under this key, or not for this target.
     """
     group = doc.spans.get(key)
@@ -115,25 +119,33 @@ def render_terms(doc: Doc, target: str, key: str = "dictionary_regressor") -> st
             "Expected a text that a pipeline with a dictionary_regressor has read."
         )
     base = group.attrs["base"][target]
-    greatest = max(map(abs, contributions), default=0.0) or 1.0
-    spans, colours = [], {}
-    for span, value in zip(group, contributions, strict=True):
-        label = f"{span.label_} {value:+.2f}"
-        colours[label.upper()] = colours[label] = _colour(value / greatest)
-        spans.append({"start_token": span.start, "end_token": span.end, "label": label})
-    title = (
-        f"{target}: {base:.2f} without the terms {sum(contributions):+.2f} by them "
-        f"= {base + sum(contributions):.2f}"
-    )
+    marks = [(s.start_char, s.end_char, v) for s, v in zip(group, contributions, strict=True)]
+    joined = [mark for mark in _join_overlaps(marks) if f"{abs(mark[2]):.2f}" != "0.00"]
+    greatest = max((abs(value) for *_, value in joined), default=1.0)
     data: dict[str, Any] = {
         "text": doc.text,
-        "tokens": [token.text for token in doc],
-        "spans": spans,
-        "title": title,
+        "ents": [{"start": s, "end": e, "label": f"{value:+.2f}"} for s, e, value in joined],
+        "title": None,
     }
+    if page:
+        data["title"] = (
+            f"{target}: {base:.2f} without the terms {sum(contributions):+.2f} by them "
+            f"= {base + sum(contributions):.2f}"
+        )
+    colours = {f"{value:+.2f}": _colour(value / greatest) for *_, value in joined}
     return displacy.render(
-        data, style="span", manual=True, page=True, jupyter=False, options={"colors": colours}
+        data, style="ent", manual=True, page=page, jupyter=False, options={"colors": colours}
     )
+
+
+def _join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    joined: list[tuple[int, int, float]] = []
+    for start, end, value in sorted(marks):
+        if joined and start < joined[-1][1]:
+            first, last, total = joined.pop()
+            start, end, value = first, max(last, end), total + value
+        joined.append((start, end, value))
+    return joined
 
 
 def _colour(strength: float) -> str:

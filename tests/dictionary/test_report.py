@@ -5,6 +5,7 @@ import pytest
 import spacy
 from conftest import ROOT
 from spacy.cli._util import app
+from spacy.tokens import Span, SpanGroup
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
@@ -97,3 +98,16 @@ def test_wrong_arguments(nlp, tmp_path):
     result = bertreg("explain", tmp_path / "pipeline", "A text", "--target", "mood")
     assert result.exit_code == 1
     assert "'mood'" in result.output
+
+
+def test_terms_that_overlap_share_a_mark(nlp):
+    doc = nlp("A massacre in a calm month")
+    group = doc.spans["dictionary_regressor"]
+    whole = Span(doc, 1, 3, label="massacre in")
+    values = group.attrs["contributions"]["severity"]
+    attrs = {"base": group.attrs["base"], "contributions": {"severity": [*values, 0.5]}}
+    doc.spans["both"] = SpanGroup(doc, name="both", attrs=attrs, spans=[*group, whole])
+    joined = 0.5 + sum(v for span, v in zip(group, values, strict=True) if span.start in (1, 2))
+    fragment = render_terms(doc, "severity", "both", page=False)
+    assert f"{joined:+.2f}" in fragment
+    assert "<html" not in fragment
