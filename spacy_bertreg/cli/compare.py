@@ -12,27 +12,59 @@ from .group import bertreg_cli, plain_errors
 @bertreg_cli.command("compare")
 def compare_cli(
     test: Annotated[Path, typer.Argument(help="Test set, a .spacy file")],
-    pipelines: Annotated[
-        list[str], typer.Argument(help="Trained pipelines: folders, or NAME=FOLDER")
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Trained pipelines, folders with one for each seed, or CSV files of predictions "
+            "(id, target, prediction); each as PATH or NAME=PATH"
+        ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for comparison.csv and .md")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for comparison.csv, .md, .tex, .json, ..."),
     ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="Training set, for the baselines; by default train.spacy beside TEST"),
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap")] = 2000,
+    seed: Annotated[int, typer.Option(help="Their seed")] = 0,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """
-    Score pipelines on the same test set, and say by how much each beats the ones before it.
+    Score models on the same test set, and say which is best, by how much, and how sure that is.
     """
     with plain_errors():
         from spacy.cli._util import setup_gpu
 
-        from ..compare import compare, write_comparison
+        from ..comparison.compare import compare
+        from ..comparison.models import MEAN
+        from ..comparison.tables import (
+            cost_table,
+            describe_intervals,
+            difference_table,
+            run_table,
+            score_table,
+            write_comparison,
+        )
 
         setup_gpu(gpu_id, silent=True)
-        comparison = compare(test, pipelines)
-        for table in comparison.formatted():
-            aligns = ["r" if column else "l" for column in range(table.shape[1])]
-            msg.table(table.values.tolist(), header=list(table.columns), aligns=aligns)
+        comparison = compare(test, models, train=train, n_resamples=resamples, seed=seed)
+        scores = score_table(comparison, intervals=False)
+        scores["R²"] = score_table(comparison)["R²"]
+        differences = difference_table(comparison).drop(columns="MSE")
+        # A difference from the training mean says what R² says already.
+        differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
+        for table in (scores, differences, run_table(comparison), cost_table(comparison)):
+            if len(table):
+                aligns = ["r" if column else "l" for column in range(table.shape[1])]
+                header = list(table.columns)
+                msg.table(table.values.tolist(), header=header, aligns=aligns, max_col=60)
+        msg.text(describe_intervals(comparison))
+        for warning in comparison.warnings:
+            msg.warn(warning)
+        for sentence in comparison.verdicts["sentence"]:
+            msg.good(sentence)
         if output is not None:
             paths = write_comparison(comparison, output)
             msg.good("Wrote the comparison", ", ".join(map(str, paths)))

@@ -18,7 +18,7 @@ from thinc.api import Config
 from ..dictionary.fitting import fit_dictionary
 from ..dictionary.formats import parse_saved
 from ..dictionary.learning import Method
-from ..dictionary.lexicon import Lexicon
+from ..dictionary.lexicon import LEARNED, Lexicon
 from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
@@ -132,6 +132,14 @@ class DictionaryRegressor(Regressor, Pipe):
         """RETURNS (Lexicon): The terms; empty before initialization."""
         return self._model.lexicon if self._model else Lexicon()
 
+    @property
+    def n_parameters(self) -> int:
+        """RETURNS (int): How many numbers were learned: weights of terms, and the readout."""
+        if self._model is None:
+            return 0
+        learned = sum(category.startswith(LEARNED) for category in self.lexicon.categories)
+        return learned + self._model.readout.n_parameters
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -164,6 +172,7 @@ class DictionaryRegressor(Regressor, Pipe):
         RAISES (ValueError): No list is named or to be learned, or it can't be read, no targets in
             the examples, or a value is not finite.
         """
+        self.start_clock(nlp)
         validate_get_examples(get_examples, "DictionaryRegressor.initialize")
         where = f"[initialize.components.{self.name}]"
         if not lexicon and not learn:
@@ -194,6 +203,7 @@ class DictionaryRegressor(Regressor, Pipe):
             attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
         )
         self.cfg["targets"] = names
+        self.note_time()
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
         docs = [eg.predicted for eg in examples]

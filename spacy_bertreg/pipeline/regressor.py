@@ -1,5 +1,6 @@
 """What all regressors share: targets, annotations and scores."""
 
+import time
 from collections.abc import Callable, Iterable
 from string import Formatter
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -25,6 +27,8 @@ class Regressor:
     name: str
     cfg: dict[str, Any]
     scorer: Callable[..., dict[str, Any]] | None
+    _meta: dict[str, Any] | None = None
+    _started: float = 0.0
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -60,6 +64,16 @@ class Regressor:
         if self.scorer is None or not self.targets:
             return {}
         return self.scorer(examples, output_keys=self.output_keys, **kwargs)
+
+    def start_clock(self, nlp: Language | None) -> None:
+        """nlp (Language | None): The pipeline, whose meta.json shall say how long training took."""
+        self._meta = None if nlp is None else nlp.meta
+        self._started = time.monotonic()
+
+    def note_time(self) -> None:
+        """Write the seconds since `start_clock` to the pipeline's `training_seconds`."""
+        if self._meta is not None:
+            self._meta["training_seconds"] = round(time.monotonic() - self._started, 2)
 
     def require_initialized(self) -> None:
         """RAISES (ValueError): The component has not learned any targets yet."""

@@ -10,7 +10,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 from wasabi import msg
 
@@ -113,6 +113,7 @@ class TextRegressor(Regressor, TrainablePipe):
         labels (Sequence[str] | None): The same, as `spacy init labels` writes it.
         RAISES (ValueError): No targets in the examples, or a value is not finite.
         """
+        self.start_clock(nlp)
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
         names, values, standardizer = fit_targets(examples, targets or labels, self.name)
@@ -148,6 +149,11 @@ class TextRegressor(Regressor, TrainablePipe):
             predicted = self.model.predict([docs[row] for row in rows])
             scores[rows] = self.model.ops.to_numpy(predicted)
         return self.standardizer.inverse(scores)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """sgd (Optimizer): Updates the parameters with the gradients so far."""
+        super().finish_update(sgd)
+        self.note_time()
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """examples (Iterable[Example]): The batch. Unknown targets, and documents of nothing but

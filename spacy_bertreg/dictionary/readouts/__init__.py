@@ -30,6 +30,10 @@ class Readout(Protocol):
         RETURNS (Readout): Fitted for each target on the documents where it is known.
         """
 
+    @property
+    def n_parameters(self) -> int:
+        """RETURNS (int): How many numbers were fitted."""
+
     def predict(self, features: Floats) -> Floats:
         """features (ndarray): Shape (documents, features).
         RETURNS (ndarray): Shape (documents, targets), in the unit of the fitted targets.

@@ -47,6 +47,11 @@ class Ridge:
             np.array([penalty for _, _, penalty in columns]),
         )
 
+    @property
+    def n_parameters(self) -> int:
+        """See `Readout.n_parameters`."""
+        return self.coefficients.size + self.intercept.size
+
     def predict(self, features: Floats) -> Floats:
         """See `Readout.predict`."""
         return features @ self.coefficients + self.intercept

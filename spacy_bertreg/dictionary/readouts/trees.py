@@ -1,5 +1,6 @@
 """Readouts of many trees, by LightGBM. Its models are texts: loading one runs no code."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -53,6 +54,12 @@ class Trees:
         cls, X: Floats, y: Floats, folds: NDArray[np.int64], settings: dict[str, Any]
     ) -> int:
         return MAX_ROUNDS
+
+    @property
+    def n_parameters(self) -> int:
+        """See `Readout.n_parameters`. A tree of n leaves has n values and n - 1 thresholds."""
+        leaves = [int(n) for m in self.models for n in re.findall(r"^num_leaves=(\d+)", m, re.M)]
+        return sum(2 * n - 1 for n in leaves)
 
     @cached_property
     def _boosters(self) -> list[Any]:

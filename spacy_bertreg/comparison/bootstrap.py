@@ -1,0 +1,111 @@
+"""How sure scores are: the bootstrap over groups of documents.
+
+Whole groups are drawn with replacement (the cluster bootstrap), the same ones for all models, so
+that differences are paired. Intervals are percentiles of the draws: Efron, B. & Tibshirani, R. J.
+(1993), An Introduction to the Bootstrap, chapters 8 and 13.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..metrics import METRICS
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+
+
+class Bootstrap:
+    """Draws from a test set, on which models are scored."""
+
+    def __init__(
+        self, gold: Floats, groups: Sequence[str], *, n_resamples: int = 2000, seed: int = 0
+    ) -> None:
+        """gold (ndarray): Observed values, shape (documents,), finite.
+        groups (Sequence[str]): The group of each document.
+        n_resamples (int): How many draws.
+        seed (int): Their seed.
+        """
+        self._codes, unique = pd.factorize(np.asarray(groups, dtype=object))
+        self.n_groups = len(unique)
+        draw = np.random.default_rng(seed).multinomial
+        # How often each group is in each draw.
+        self._counts = draw(self.n_groups, np.full(self.n_groups, 1 / self.n_groups), n_resamples)
+        self._gold = gold
+
+    def metrics(self, predicted: Floats) -> dict[str, Floats]:
+        """predicted (ndarray): Predictions for the same documents.
+        RETURNS (dict[str, ndarray]): For each of `metrics.METRICS`, its value in each draw; NaN
+            where it is undefined.
+        """
+        if not np.isfinite(predicted).all():
+            return {name: np.full(len(self._counts), np.nan) for name in METRICS}
+        error = predicted - self._gold
+        # Around the means, where sums of squares lose no digits; no metric depends on the origin.
+        y, x = self._gold - self._gold.mean(), predicted - predicted.mean()
+        n, sum_y, sum_x, yy, xx, xy, squared, absolute = self._sums(
+            np.ones_like(y), y, x, y * y, x * x, x * y, error**2, np.abs(error)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total_y, total_x = _spread(yy, sum_y, n), _spread(xx, sum_x, n)
+            return {
+                "r2": 1 - squared / total_y,
+                "mse": squared / n,
+                "rmse": np.sqrt(squared / n),
+                "mae": absolute / n,
+                "pearson": (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x),
+                "spearman": self._spearman(predicted),
+            }
+
+    def _sums(self, *values: Floats) -> Floats:
+        """RETURNS (ndarray): The sum of each kind of value in each draw, shape (values, draws)."""
+        by_group = np.zeros((len(values), self.n_groups))
+        for row, value in zip(by_group, values, strict=True):
+            np.add.at(row, self._codes, value)
+        return by_group @ self._counts.T
+
+    def _spearman(self, predicted: Floats) -> Floats:
+        orders = [np.unique(v, return_inverse=True)[1] for v in (self._gold, predicted)]
+        values = np.empty(len(self._counts))
+        for draw, counts in enumerate(self._counts):
+            weights = counts[self._codes]
+            n = weights.sum()
+            y, x = (_mean_ranks(order, weights) - (n + 1) / 2 for order in orders)
+            spread = np.sqrt((weights @ (y * y)) * (weights @ (x * x)))
+            values[draw] = weights @ (x * y) / spread if spread > 0 else np.nan
+        return values
+
+
+def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
+    """draws (ndarray): A statistic in each draw. level (float): Wished coverage, 0 to 1.
+    RETURNS (tuple[float, float]): The percentile interval; draws in which the statistic is
+        undefined are left out. NaN where it is in more than one in a hundred.
+    """
+    undefined = np.isnan(draws)
+    if undefined.mean() > 0.01:
+        return np.nan, np.nan
+    low, high = np.quantile(draws[~undefined], [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def relative(value: Floats, baseline: Floats) -> Floats:
+    """RETURNS (ndarray): The difference as a share of the baseline; NaN where that is not
+    positive."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(baseline > 0, (value - baseline) / baseline, np.nan)
+
+
+def _mean_ranks(order: NDArray[np.int64], weights: NDArray[np.int64]) -> Floats:
+    """RETURNS (ndarray): The rank of each document in a draw that holds it `weights` times; ties
+    share their mean rank."""
+    counts = np.bincount(order, weights)
+    return (np.cumsum(counts) - (counts - 1) / 2)[order]
+
+
+def _spread(squares: Floats, sums: Floats, n: Floats) -> Floats:
+    """RETURNS (ndarray): Sum of squared deviations from the mean; NaN for none but rounding."""
+    spread = squares - sums**2 / n
+    return np.where(spread > 1e-12 * squares, spread, np.nan)

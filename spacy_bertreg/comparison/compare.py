@@ -1,0 +1,212 @@
+"""Which model predicts best, by how much, and how sure that is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..metrics import METRICS
+from .bootstrap import LEVEL, Bootstrap, interval, relative
+from .models import LINE, MEAN, Model, baselines, find_models, read_model
+from .test_set import TestSet, read_test_set
+from .verdict import divergence, verdicts, warnings
+
+Floats = NDArray[np.float64]
+
+# What pairs of models are compared in.
+COMPARED = ("r2", "mse")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of models, how they differ, and what they cost.
+
+    test (TestSet): The documents.
+    models (list[Model]): In the order given, then the baselines.
+    scores (DataFrame): For each target and model: `model`, `target`, `n` documents, `n_groups`, and
+        each metric with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with several runs
+        their mean: what one more training can be expected to reach.
+    runs (DataFrame): For each target, model and run the metrics, and `diverged`: why the run is
+        taken for a failed one, or None.
+    differences (DataFrame): For each target and pair, `model` and `baseline`: of R² and MSE the
+        `r2_difference` and the `r2_change`, which is the difference as a share of the baseline's
+        value, as Wang 2024 states them, each with its paired interval. The change is NaN where the
+        baseline's R² is not positive.
+    verdicts (DataFrame): For each `target` a `sentence`.
+    warnings (list[str]): What must not go unseen.
+    settings (dict[str, Any]): Of the intervals, and the names of the files.
+    """
+
+    test: TestSet
+    models: list[Model]
+    scores: pd.DataFrame
+    runs: pd.DataFrame
+    differences: pd.DataFrame
+    verdicts: pd.DataFrame
+    warnings: list[str]
+    settings: dict[str, Any]
+
+    def predictions(self) -> pd.DataFrame:
+        """RETURNS (DataFrame): For each target and document with a known value: `target`, `id`,
+        `group`, `length` in words, `gold`, and a column for each run of each model."""
+        frames = []
+        for target in self.scores["target"].unique():
+            known = self.test.gold[target].notna().to_numpy()
+            frame = pd.DataFrame(
+                {
+                    "target": target,
+                    "id": self.test.ids,
+                    "group": self.test.groups,
+                    "length": self.test.lengths,
+                    "gold": self.test.gold[target],
+                }
+            )
+            for model in self.models:
+                for run in model.runs:
+                    column = model.name if len(model.runs) == 1 else f"{model.name}:{run.name}"
+                    frame[column] = run.predictions.get(target, np.nan)
+            frames.append(frame[known])
+        return pd.concat(frames, ignore_index=True)
+
+
+def compare(
+    test: str | Path,
+    sources: Sequence[str],
+    *,
+    train: str | Path | None = None,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Score models on one test set, with bootstrap intervals over its groups.
+
+    test (str | Path): A .spacy file with observed targets.
+    sources (Sequence[str]): Trained pipelines, folders of their seeds, and CSV files of
+        predictions; see `find_models`.
+    train (str | Path | None): The training set, from which the baselines are made; None for
+        train.spacy beside the test set.
+    n_resamples (int): Draws of the bootstrap.
+    seed (int): Their seed.
+    RETURNS (Comparison): The comparison.
+    RAISES (ValueError, FileNotFoundError): Something is missing, or not of this test set.
+    """
+    if n_resamples < 100:
+        raise ValueError(f"n_resamples is {n_resamples}. Expected 100 or more.")
+    found = find_models(sources)
+    documents = read_test_set(test)
+    train = Path(test).with_name("train.spacy") if train is None else Path(train)
+    if not train.is_file():
+        raise FileNotFoundError(
+            f"The training set {train} does not exist. Expected the .spacy file from which the "
+            "baselines (the mean, and a line on document length) are made; --train names it."
+        )
+    models = [read_model(name, runs, documents) for name, runs in found.items()]
+    targets = list(dict.fromkeys(t for m in models for r in m.runs for t in r.predictions))
+    models += baselines(train, documents, targets)
+    parts = [_compare(target, models, documents, n_resamples, seed) for target in targets]
+    scores, runs, differences = (
+        pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)
+    )
+    return Comparison(
+        documents,
+        models,
+        scores,
+        runs,
+        differences,
+        verdicts(scores, differences),
+        warnings(models, scores, runs, differences),
+        {
+            "test": str(test),
+            "train": str(train),
+            "interval": {
+                "level": LEVEL,
+                "method": "percentile bootstrap",
+                "unit": "group" if documents.grouped else "document",
+                "n_resamples": n_resamples,
+                "seed": seed,
+            },
+        },
+    )
+
+
+def _compare(
+    target: str, models: Iterable[Model], test: TestSet, n_resamples: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """RETURNS (tuple): Scores, runs and differences for one target."""
+    known = np.flatnonzero(test.gold[target].notna())
+    gold = test.gold[target].to_numpy()[known]
+    bootstrap = Bootstrap(gold, [test.groups[i] for i in known], n_resamples=n_resamples, seed=seed)
+    scores, runs, draws, points = [], [], {}, {}
+    for model in models:
+        predicted = [r.predictions[target][known] for r in model.runs if target in r.predictions]
+        if not predicted:
+            continue
+        own = [_metrics(gold, p) for p in predicted]
+        for run, metrics in zip(model.runs, own, strict=True):
+            runs.append({"model": model.name, "run": run.name, "target": target, **metrics})
+        drawn = [bootstrap.metrics(p) for p in predicted]
+        draws[model.name] = {m: np.mean([d[m] for d in drawn], axis=0) for m in METRICS}
+        points[model.name] = {m: float(np.mean([metrics[m] for metrics in own])) for m in METRICS}
+        row = {
+            "model": model.name,
+            "target": target,
+            "n": len(gold),
+            "n_groups": bootstrap.n_groups,
+        }
+        for metric in METRICS:
+            row[metric] = points[model.name][metric]
+            row[f"{metric}_low"], row[f"{metric}_high"] = interval(draws[model.name][metric])
+        scores.append(row)
+    differences = [
+        {"model": a, "baseline": b, "target": target}
+        | _difference(points[a], points[b], draws[a], draws[b])
+        for a, b in _pairs(points)
+    ]
+    table = pd.DataFrame(runs)
+    table["diverged"] = pd.Series(divergence(table), dtype=object)
+    return pd.DataFrame(scores), table, pd.DataFrame(differences)
+
+
+def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """RETURNS (list): Each model with those before it, then each with the baselines."""
+    trivial = [name for name in names if name in (MEAN, LINE)]
+    others = [name for name in names if name not in trivial]
+    pairs = [(later, earlier) for earlier, later in combinations(others, 2)]
+    pairs += [(name, baseline) for baseline in reversed(trivial) for name in others]
+    return [*pairs, *combinations(reversed(trivial), 2)]
+
+
+def _difference(
+    point: dict[str, float],
+    baseline: dict[str, float],
+    draws: dict[str, Floats],
+    baseline_draws: dict[str, Floats],
+) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for metric in COMPARED:
+        a, b = draws[metric], baseline_draws[metric]
+        for name, value, drawn in (
+            ("difference", np.array(point[metric] - baseline[metric]), a - b),
+            (
+                "change",
+                relative(np.array(point[metric]), np.array(baseline[metric])),
+                relative(a, b),
+            ),
+        ):
+            low, high = interval(drawn)
+            key = f"{metric}_{name}"
+            row |= {key: float(value), f"{key}_low": low, f"{key}_high": high}
+    return row
+
+
+def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:
+    """RETURNS (dict[str, float]): The metrics, NaN where undefined, as for a prediction that is not
+    finite."""
+    if not np.isfinite(predicted).all():
+        return dict.fromkeys(METRICS, np.nan)
+    values = {name: metric(gold, predicted) for name, metric in METRICS.items()}
+    return {name: np.nan if value is None else value for name, value in values.items()}

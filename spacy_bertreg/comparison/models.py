@@ -1,0 +1,255 @@
+"""What is compared: trained pipelines, files of predictions, and two that know next to nothing."""
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import spacy
+from numpy.typing import NDArray
+from spacy.language import Language
+
+from ..pipeline.dictionary_regressor import DictionaryRegressor
+from ..pipeline.regressor import Regressor
+from .test_set import TestSet, lengths, read_docs
+
+Floats = NDArray[np.float64]
+
+MEAN, LINE = "training mean", "line on log length"
+WARM_UP = 64
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a model.
+
+    name (str): Which, as "seed-0".
+    path (str): Its pipeline or file; empty for a baseline.
+    predictions (dict[str, ndarray]): By target, a prediction for each document of the test set,
+        NaN where there is none.
+    """
+
+    name: str
+    path: str
+    predictions: dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Something that predicts, trained once or several times.
+
+    name (str): Its name.
+    kind (str): "pipeline", "predictions" (a file) or "baseline".
+    runs (list[Run]): One for each seed.
+    costs (dict[str, float | None]): Means over the runs; None where unknown: `trained_parameters`;
+        `training_seconds`, from initialization to the last update; `documents_per_second`, of
+        reading the test set's texts; `bytes` on disk.
+    """
+
+    name: str
+    kind: Literal["pipeline", "predictions", "baseline"]
+    runs: list[Run]
+    costs: dict[str, float | None] = field(default_factory=dict)
+
+
+COSTS = ("trained_parameters", "training_seconds", "documents_per_second", "bytes")
+
+
+def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Settle which models there are, and their runs.
+
+    sources (Iterable[str]): Pipelines (folders or packages), folders with a pipeline for each seed
+        (`seed-0/model-best`, ...), and CSV files of predictions, each as PATH or NAME=PATH. Several
+        of one NAME are runs of one model.
+    RETURNS (dict[str, list[tuple[str, str]]]): By model, the name and path of each run.
+    RAISES (ValueError): Two sources without NAME have the same name, or a name is a baseline's.
+    """
+    models: dict[str, list[tuple[str, str]]] = {}
+    for source in sources:
+        named, path = "=" in source, source.partition("=")[2] or source
+        name = source.partition("=")[0] if named else _name(Path(path))
+        if name in models and not named:
+            raise ValueError(
+                f"Two models are called {name!r}. Expected different names, as NAME=PATH; the same "
+                "NAME before each path if they are runs of one model."
+            )
+        if name in (MEAN, LINE):
+            raise ValueError(f"The name {name!r} is taken. Expected another for {path}.")
+        seeds = sorted(Path(path).glob("seed-*/model-best"), key=_seed) or [Path(path)]
+        for folder in seeds:
+            run = folder.parent.name if len(seeds) > 1 else f"run-{len(models.get(name, []))}"
+            models.setdefault(name, []).append((run, str(folder)))
+    return models
+
+
+def _name(path: Path) -> str:
+    if path.suffix == ".csv":
+        return path.stem
+    if path.name in ("model-best", "model-last"):
+        path = path.parent
+    if re.fullmatch(r"seed-\d+", path.name) and path.parent.name:
+        path = path.parent
+    return path.name
+
+
+def _seed(path: Path) -> tuple[int, str]:
+    digits = path.parent.name.removeprefix("seed-")
+    return int(digits) if digits.isdigit() else 0, digits
+
+
+def read_model(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> Model:
+    """name (str): The model's. runs (Sequence[tuple[str, str]]): Name and path of each.
+    test (TestSet): What to predict.
+    RETURNS (Model): Its predictions and costs.
+    RAISES (ValueError): A pipeline has no regressor, or a file of predictions does not fit the test
+        set.
+    """
+    if all(path.endswith(".csv") for _, path in runs):
+        read = [Run(run, path, read_predictions(path, test)) for run, path in runs]
+        return Model(name, "predictions", read, dict.fromkeys(COSTS))
+    read, costs = [], []
+    for run, path in runs:
+        nlp = spacy.load(path)
+        predictions, rate = _predict(nlp, path, test)
+        read.append(Run(run, path, predictions))
+        costs.append({**_costs(nlp), "documents_per_second": rate})
+    means = pd.DataFrame(costs, dtype=float).mean()
+    return Model(
+        name, "pipeline", read, {c: None if pd.isna(means[c]) else float(means[c]) for c in COSTS}
+    )
+
+
+def _predict(nlp: Language, path: str, test: TestSet) -> tuple[dict[str, Floats], float]:
+    """RETURNS (tuple): Predictions by target, and texts per second."""
+    keys = {
+        target: key
+        for component in _regressors(nlp)
+        for target, key in component.output_keys.items()
+    }
+    if not keys:
+        raise ValueError(f"The pipeline {path} has no regressor. It has: {nlp.pipe_names}.")
+    for target in keys:
+        if target not in test.gold or test.gold[target].isna().all():
+            raise ValueError(f"{test.path} has no values for {target!r}, which {path} predicts.")
+    for _ in nlp.pipe(test.texts[:WARM_UP]):
+        pass
+    start = time.perf_counter()
+    rows = [[doc.cats[key] for key in keys.values()] for doc in nlp.pipe(test.texts)]
+    rate = len(rows) / (time.perf_counter() - start)
+    values = np.array(rows, dtype=np.float64)
+    return dict(zip(keys, values.T, strict=True)), rate
+
+
+def _regressors(nlp: Language) -> list[Regressor]:
+    components: list[object] = [component for _, component in nlp.pipeline]
+    return [component for component in components if isinstance(component, Regressor)]
+
+
+def _costs(nlp: Language) -> dict[str, float | None]:
+    report = nlp.meta.get("freeze_report")
+    parameters = report["trainable"] if report else 0
+    components: list[Any] = [component for _, component in nlp.pipeline]
+    for component in components:
+        if isinstance(component, DictionaryRegressor):
+            parameters += component.n_parameters
+        elif not report and getattr(component, "is_trainable", False):
+            nodes = list(component.model.walk())
+            parameters += sum(n.get_param(p).size for n in nodes for p in n.param_names)
+    files = [file for file in nlp.path.rglob("*") if file.is_file()]
+    return {
+        "trained_parameters": parameters,
+        "training_seconds": nlp.meta.get("training_seconds"),
+        "bytes": sum(file.stat().st_size for file in files),
+    }
+
+
+def read_predictions(path: str | Path, test: TestSet) -> dict[str, Floats]:
+    """Read another program's predictions, and check that they are for this test set.
+
+    path (str | Path): A CSV file with the columns id, target (the observed value, to check) and
+        prediction. Its rows may be in any order. Of several targets of the test set, the one that
+        is meant is known by its values.
+    test (TestSet): The documents.
+    RETURNS (dict[str, ndarray]): By target, a prediction for each document, NaN where the observed
+        value is unknown and the file has none.
+    RAISES (ValueError, FileNotFoundError): Columns or documents are missing, unknown or twice
+        there, a value is no finite number, or observed values differ.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a CSV file of predictions.")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := [c for c in ("id", "target", "prediction") if c not in table]:
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}. It has: {', '.join(table.columns)}. Expected "
+            "id, target (the observed value) and prediction."
+        )
+    if table["id"].duplicated().any():
+        row = int(np.flatnonzero(table["id"].duplicated())[0])
+        raise ValueError(f"{path}, row {row + 1}: the id {table['id'][row]!r} is there twice.")
+    places = {name: place for place, name in enumerate(test.ids)}
+    if unknown := [name for name in table["id"] if name not in places]:
+        raise ValueError(f"{path}: the id {unknown[0]!r} is not in {test.path}.")
+    rows = [places[name] for name in table["id"]]
+    values = {}
+    for column in ("target", "prediction"):
+        numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+        unknown_target = (table[column].str.strip() == "").to_numpy() & (column == "target")
+        if wrong := np.flatnonzero(~np.isfinite(numbers) & ~unknown_target).tolist():
+            raise ValueError(
+                f"{path}, row {wrong[0] + 1}, column {column!r}: found "
+                f"{table[column][wrong[0]]!r}. Expected a finite number."
+            )
+        values[column] = np.full(len(test.ids), np.nan)
+        values[column][rows] = numbers
+    return {_target(path, values["target"], test): values["prediction"]}
+
+
+def _target(path: str | Path, observed: Floats, test: TestSet) -> str:
+    """RETURNS (str): The target that has these values."""
+    found = {}
+    for target in test.gold:
+        gold = test.gold[target].to_numpy()
+        differs = ~np.isclose(observed, gold, rtol=1e-6, atol=1e-9, equal_nan=True)
+        if not differs.any():
+            return str(target)
+        found[target] = int(np.flatnonzero(differs)[0])
+    target, place = max(found.items(), key=lambda item: item[1])
+    gold, other = test.gold[target][place], observed[place]
+    raise ValueError(
+        f"{path} is not of this test set: for the id {test.ids[place]!r} its target is "
+        f"{'missing' if np.isnan(other) else other}, but {test.path} has "
+        f"{'none' if np.isnan(gold) else gold} for {target!r}."
+    )
+
+
+def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[Model]:
+    """Models that know next to nothing, with which to compare.
+
+    train (str | Path): The training set, a .spacy file.
+    test (TestSet): The documents to predict.
+    targets (Iterable[str]): What to predict.
+    RETURNS (list[Model]): The mean of the training set, and a line fitted to the log of a
+        document's number of words plus 1. Who does not beat the line may have learned length.
+    RAISES (ValueError, FileNotFoundError): The training set can't be read, or has no values for a
+        target.
+    """
+    docs = read_docs(train)
+    log_length, test_length = np.log1p(lengths(docs)), np.log1p(test.lengths)
+    mean, line = {}, {}
+    for target in targets:
+        gold = np.array([doc.cats.get(target, np.nan) for doc in docs], dtype=np.float64)
+        known = ~np.isnan(gold)
+        if not known.any():
+            raise ValueError(f"{train} has no values for {target!r}.")
+        mean[target] = np.full(len(test.ids), gold[known].mean())
+        x = log_length[known] - log_length[known].mean()
+        slope = x @ gold[known] / (x @ x) if x.any() else 0.0
+        line[target] = mean[target] + slope * (test_length - log_length[known].mean())
+    return [
+        Model(name, "baseline", [Run("run-0", "", values)], dict.fromkeys(COSTS))
+        for name, values in ((MEAN, mean), (LINE, line))
+    ]

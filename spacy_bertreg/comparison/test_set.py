@@ -1,0 +1,87 @@
+"""The documents that models are compared on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import spacy
+from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE
+from spacy.tokens import Doc, DocBin
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Documents with observed targets.
+
+    path (str): The file.
+    ids (list[str]): Names of the documents, each another; their places in the file, from 1, where
+        they have none.
+    groups (list[str]): The group of each: documents that may depend on each other, such as texts
+        of one author. Where a document has none, it is a group of its own.
+    grouped (bool): Whether some group has several documents.
+    texts (list[str]): The texts.
+    lengths (ndarray): Numbers of words, shape (documents,).
+    gold (DataFrame): The observed values, a column a target, NaN where unknown.
+    """
+
+    path: str
+    ids: list[str]
+    groups: list[str]
+    texts: list[str]
+    lengths: NDArray[np.int64]
+    gold: pd.DataFrame
+
+    # pytest would take the class for tests.
+    __test__ = False
+
+    @property
+    def grouped(self) -> bool:
+        return len(set(self.groups)) < len(self.groups)
+
+
+def read_test_set(path: str | Path) -> TestSet:
+    """path (str | Path): A .spacy file, as `convert` writes it.
+    RETURNS (TestSet): Its documents.
+    RAISES (ValueError, FileNotFoundError): There is no such file, it can't be read, it has no
+        documents, or two have the same id.
+    """
+    docs = read_docs(path)
+    ids = [str(doc.user_data.get("id", place)) for place, doc in enumerate(docs, start=1)]
+    _check_unique(ids, path)
+    groups = [str(d.user_data.get("group", i)) for d, i in zip(docs, ids, strict=True)]
+    # By doc: a target that some documents don't have is unknown there.
+    gold = pd.DataFrame([dict(doc.cats) for doc in docs], index=range(len(docs)), dtype=float)
+    return TestSet(str(path), ids, groups, [d.text for d in docs], lengths(docs), gold)
+
+
+def read_docs(path: str | Path) -> list[Doc]:
+    """path (str | Path): A .spacy file. RETURNS (list[Doc]): Its documents.
+    RAISES (ValueError, FileNotFoundError): It is missing, empty, or no such file."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")
+    try:
+        docs = list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
+    except Exception as error:  # zlib's, msgpack's and NumPy's own, by what is broken
+        raise ValueError(f"{path} can't be read as a .spacy file: {error}") from error
+    if not docs:
+        raise ValueError(f"{path} has no documents.")
+    return docs
+
+
+def lengths(docs: Sequence[Doc]) -> NDArray[np.int64]:
+    """RETURNS (ndarray): The number of words of each document: tokens that aren't white space."""
+    return np.array([len(doc) - int(doc.to_array(IS_SPACE).sum()) for doc in docs], dtype=np.int64)
+
+
+def _check_unique(ids: list[str], path: str | Path) -> None:
+    seen: dict[str, int] = {}
+    for place, name in enumerate(ids, start=1):
+        if name in seen:
+            raise ValueError(
+                f"{path}: documents {seen[name]} and {place} both have the id {name!r}. Expected a "
+                "different id for each."
+            )
+        seen[name] = place

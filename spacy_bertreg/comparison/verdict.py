@@ -1,0 +1,128 @@
+"""What a comparison says, in sentences."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from .models import LINE, MEAN, Model
+
+# A run below this share of its model's best R² has failed.
+FAILED = 0.5
+
+
+def divergence(runs: pd.DataFrame) -> list[str | None]:
+    """Find failed trainings. Fine-tuning is known to fail with some seeds (Dodge et al. 2020,
+    arXiv:2002.06305; Zhang et al. 2021, ICLR; Mosbach et al. 2021, ICLR).
+
+    runs (DataFrame): `model`, `run` and `r2` of the runs of all models on one target.
+    RETURNS (list[str | None]): For each run, why it is taken for failed: its predictions are not
+        finite, it is no better than the training mean, or less than half as good as the best run
+        of its model. None if it isn't.
+    """
+    mean = runs.loc[runs["model"] == MEAN, "r2"].max()
+    best = runs.groupby("model")["r2"].transform("max")
+    reasons: list[str | None] = []
+    for (_, run), top in zip(runs.iterrows(), best, strict=True):
+        reason = None
+        if run["model"] not in (MEAN, LINE) and pd.notna(mean):
+            if pd.isna(run["r2"]):
+                reason = "its predictions are not finite"
+            elif run["r2"] <= max(mean, 0.0):
+                reason = "it is no better than the training mean"
+            elif run["r2"] < FAILED * top:
+                reason = "its R² is less than half of its model's best run"
+        reasons.append(reason)
+    return reasons
+
+
+def verdicts(scores: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
+    """scores (DataFrame), differences (DataFrame): As in `Comparison`.
+    RETURNS (DataFrame): For each `target` a `sentence`: which model is best, by how much more than
+        the next and than the first, and how sure that is.
+    """
+    rows = [
+        {"target": target, "sentence": _sentence(str(target), table, differences)}
+        for target, table in scores.groupby("target", sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _sentence(target: str, scores: pd.DataFrame, differences: pd.DataFrame) -> str:
+    known = scores[scores["r2"].notna()]
+    if known.empty:
+        return f"No model can be ranked on {target}: its observed values do not vary."
+    ranked = known.sort_values("r2", ascending=False, kind="stable")
+    best = ranked.iloc[0]
+    sentence = (
+        f"On {best['n']} test documents, {best['model']} predicts {target} best: R² "
+        f"{best['r2']:.3f} (95 % interval {best['r2_low']:.3f} to {best['r2_high']:.3f})"
+    )
+    if best["model"] in (MEAN, LINE):
+        return f"{sentence}. No model that reads the words does better."
+    others = [m for m in ranked["model"] if m not in (MEAN, LINE, best["model"])]
+    if not others:
+        return f"{sentence}. That is {_lead(best['model'], LINE, target, differences)}."
+    first = next(m for m in scores["model"] if m in others)
+    leads = [f"{_lead(best['model'], others[0], target, differences)}, the next best"]
+    if first != others[0]:
+        leads.append(_lead(best["model"], first, target, differences))
+    return f"{sentence}. That is {'; and '.join(leads)}."
+
+
+def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str:
+    """RETURNS (str): How much more the model reaches than the other, and whether that is sure."""
+    row, sign = find_pair(differences, model, other, target)
+    low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
+    text = f"{sign * row['r2_difference']:.3f} ({low:.3f} to {high:.3f}"
+    if sign == 1 and pd.notna(row["r2_change"]):
+        text += f"; {row['r2_change']:+.1%} in R², {row['mse_change']:+.1%} in MSE"
+    chance = "" if low > 0 else ", which may be chance,"
+    return f"{text}){chance} more than {other}"
+
+
+def find_pair(
+    differences: pd.DataFrame, model: str, other: str, target: str
+) -> tuple[pd.Series, int]:
+    """RETURNS (tuple[Series, int]): The row of two models, and -1 if it is of the other less the
+    first."""
+    of_target = differences[differences["target"] == target]
+    for a, b, sign in ((model, other, 1), (other, model, -1)):
+        rows = of_target[(of_target["model"] == a) & (of_target["baseline"] == b)]
+        if len(rows):
+            return rows.iloc[0], sign
+    raise KeyError((model, other, target))
+
+
+def warnings(
+    models: Sequence[Model], scores: pd.DataFrame, runs: pd.DataFrame, differences: pd.DataFrame
+) -> list[str]:
+    """RETURNS (list[str]): Failed runs; models that don't beat a line on document length; a test
+    set of few groups."""
+    found = []
+    for _, run in runs[runs["diverged"].notna()].iterrows():
+        found.append(f"{run['model']}, {run['run']} failed on {run['target']}: {run['diverged']}.")
+    for target, table in scores[scores["r2"].notna()].groupby("target", sort=False):
+        for name in table["model"]:
+            if name in (MEAN, LINE):
+                continue
+            row, _ = find_pair(differences, name, LINE, str(target))
+            if not row["r2_difference_low"] > 0:
+                found.append(
+                    f"{name} does not surely beat a line on document length in {target}: it may "
+                    "have learned length."
+                )
+        n_groups = table["n_groups"].iloc[0]
+        if n_groups < FEW_GROUPS:
+            found.append(
+                f"The test set for {target} has {n_groups} groups: bootstrap intervals are too "
+                f"narrow with fewer than {FEW_GROUPS}."
+            )
+    names = {len(m.runs) for m in models if m.kind == "pipeline"}
+    if len(names) > 1:
+        found.append("The models were not all trained with the same number of seeds.")
+    return found
+
+
+# Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90:414-427, find too narrow
+# intervals below about this many clusters.
+FEW_GROUPS = 30
