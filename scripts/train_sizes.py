@@ -1,0 +1,106 @@
+"""Train models again on ever smaller parts of the training set, and score them on the test set.
+
+    python scripts/train_sizes.py corpus/tweets training/sizes report/sizes.csv \\
+        training/dictionary training/full --seeds 0,1
+
+Settings are those of the trained models. Parts are nested and drawn by group. Steps of training
+shrink with the part, but not below a third: with few documents three epochs would be too few.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import spacy
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
+
+# Each part is this share of the one before.
+FACTOR = 0.5
+FEWEST_STEPS = 1 / 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("corpus", type=Path, help="folder of train, dev and test.spacy")
+    parser.add_argument("output", type=Path, help="folder for what is in between; emptied first")
+    parser.add_argument("table", type=Path, help="CSV file to write")
+    parser.add_argument("models", type=Path, nargs="+", help="folders with seed-N/model-best")
+    parser.add_argument("--seeds", required=True, help="whole numbers, between commas")
+    parser.add_argument("--parts", type=int, default=4, help="how often to halve the training set")
+    parser.add_argument("--gpu-id", default="-1")
+    args = parser.parse_args()
+
+    shutil.rmtree(args.output, ignore_errors=True)
+    vocab = spacy.blank("xx").vocab
+    docs = list(DocBin().from_disk(args.corpus / "train.spacy").get_docs(vocab))
+    rows = []
+    for seed in map(int, args.seeds.split(",")):
+        order = by_group(docs, seed)
+        for part in range(args.parts, -1, -1):
+            chosen = order[: round(len(docs) * FACTOR**part)]
+            for model in args.models:
+                pipeline = model / f"seed-{seed}" / "model-best"
+                if part:
+                    pipeline = train(args, pipeline, [docs[i] for i in chosen], seed, part)
+                r2 = score(pipeline, args.corpus / "test.spacy")
+                row = {"model": model.name, "n_documents": len(chosen), "seed": seed, "r2": r2}
+                rows.append(row)
+                print(row, flush=True)
+    args.table.parent.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows)
+    table.to_csv(args.table, index=False)
+    means = table.pivot_table(index="n_documents", columns="model", values="r2")
+    print(means[[model.name for model in args.models]].round(3).to_string())
+    shutil.rmtree(args.output)
+
+
+def by_group(docs: list[Doc], seed: int) -> list[int]:
+    """RETURNS (list[int]): The documents in random order, groups together."""
+    groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
+    codes, unique = pd.factorize(np.array(groups, dtype=object))
+    places = np.random.default_rng(seed).permutation(len(unique))
+    return list(np.argsort(places[codes], kind="stable"))
+
+
+def train(args: argparse.Namespace, like: Path, docs: list[Doc], seed: int, part: int) -> Path:
+    """args (Namespace): As `main` reads them. like (Path): A pipeline, for its settings.
+    docs (list[Doc]): To train on. seed (int): The seed. part (int): How often they were halved.
+    RETURNS (Path): The trained pipeline.
+    """
+    folder = args.output / "pipeline"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    DocBin(docs=docs, store_user_data=True).to_disk(folder / "train.spacy")
+    training = spacy.util.load_config(like / "config.cfg", interpolate=True)["training"]
+    steps = max(round(training["max_steps"] * max(FACTOR**part, FEWEST_STEPS)), 1)
+    settings = {
+        "--output": folder,
+        "--paths.train": folder / "train.spacy",
+        "--paths.dev": args.corpus / "dev.spacy",
+        "--system.seed": seed,
+        "--training.max_steps": steps,
+        "--training.eval_frequency": min(training["eval_frequency"], steps),
+        "--training.logger.output_file": folder / "log.jsonl",
+        "--gpu-id": args.gpu_id,
+    }
+    words = [str(word) for setting in settings.items() for word in setting]
+    command = [sys.executable, "-m", "spacy", "train", like / "config.cfg", *words]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder / "model-best"
+
+
+def score(pipeline: Path, test: Path) -> float:
+    """RETURNS (float): R² of the pipeline on the test set."""
+    nlp = spacy.load(pipeline)
+    return float(nlp.evaluate(list(Corpus(test)(nlp)))["reg_r2"])
+
+
+if __name__ == "__main__":
+    main()
