@@ -7,12 +7,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import spacy
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 
 from .files import write_whole
+from .splits import SPLITS, count_shared, split_by_column, split_by_date, split_by_group
+from .tables import (
+    check_columns,
+    check_unique,
+    dates_of,
+    names_of,
+    numbers_of,
+    read_table,
+    texts_of,
+)
 
-SPLITS = ("train", "dev", "test")
-UNKNOWN = {"", "na", "nan", "n/a", "null", "none"}
+SHARES = (0.7, 0.1, 0.2)
+WORD_PERCENTILES = (0, 25, 50, 75, 100)
+TARGET_PERCENTILES = (5, 25, 50, 75, 95)
+BARS = np.array(list("▁▂▃▄▅▆▇█"))
 
 
 def convert(
@@ -23,43 +35,64 @@ def convert(
     text: str = "text",
     id_column: str | None = None,
     group: str | None = None,
-    shares: Sequence[float] = (0.7, 0.1, 0.2),
+    time: str | None = None,
+    shares: Sequence[float] | None = None,
+    dev_from: str | None = None,
+    test_from: str | None = None,
+    split_column: str | None = None,
     seed: int = 0,
     lang: str = "en",
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Write train.spacy, dev.spacy and test.spacy. Documents hold the targets in `doc.cats`, and
-    `id` and `group` in `doc.user_data`.
+    `id`, `group` and `time` in `doc.user_data`.
 
-    path (str | Path): Table with a header, UTF-8: .csv, .tsv, .jsonl or .parquet.
+    path (str | Path): Table with a header: .csv, .tsv, .jsonl, each also with .gz, or .parquet.
     output (str | Path): Folder to write to.
     targets (Sequence[str]): Columns with numbers. An empty cell is unknown.
     text (str): Column with the texts.
-    id_column (str | None): Column that names a document; None for the number of the row.
-    group (str | None): Column whose values must not be in two splits, such as the author. None
-        to keep only equal texts together.
-    shares (Sequence[float]): Shares of train, dev and test; 0 leaves a file out.
-    seed (int): Seed of the split.
+    id_column (str | None): Column that names a document, each by another name; None for the
+        number of the row.
+    group (str | None): Column of what belongs together, such as the author. A split at random
+        keeps groups whole; the others only note them. None for equal texts.
+    time (str | None): Column with ISO dates, with or without a time of day, or months.
+    shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
+        file out. None for 0.7, 0.1 and 0.2, unless another way to split is asked for.
+    dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
+    test_from (str | None): The first date of test.
+    split_column (str | None): Split as this column says: train, dev or test.
+    seed (int): Seed of a split at random.
     lang (str): Language of the texts, for spaCy's tokenizer.
+    encoding (str): The table's encoding.
     RETURNS (DataFrame): For each split and target: documents, known values, their mean, standard
-        deviation, least and greatest.
+        deviation, least and greatest; percentiles of the documents' words (`words_p50`) and of the
+        target (`p50`); and the target's histogram, in ten bins common to the splits. Its
+        `attrs["shared_groups"]` is the number of groups that are in more than one split.
     RAISES (ValueError): Wrong input; the message names file, column and row. Nothing is written.
     """
     path, output = Path(path), Path(output)
     if not targets:
         raise ValueError("No target column is named. Expected at least one, as --target rating.")
-    table = read_table(path)
-    for column in [text, *targets, id_column, group]:
-        if column is not None and column not in table.columns:
-            raise ValueError(
-                f"{path} has no column {column!r}. It has: {', '.join(table.columns)}."
-            )
-    texts = _texts(table[text], path)
-    values = pd.DataFrame({target: _numbers(table[target], path) for target in targets})
-    ids = [str(i) for i in (table.index + 1 if id_column is None else table[id_column])]
-    groups = texts if group is None else table[group].astype(str).tolist()
-    split = split_by_group(groups, shares, seed)
+    _check_ways(shares, dev_from, test_from, split_column, time)
+    table = read_table(path, encoding)
+    check_columns(table, [text, *targets, id_column, group, time, split_column], path)
+    texts = texts_of(table[text], path)
+    values = pd.DataFrame({target: numbers_of(table[target], path) for target in targets})
+    ids = [str(row) for row in range(1, len(table) + 1)]
+    if id_column is not None:
+        ids = names_of(table[id_column], path, "an id")
+        check_unique(ids, table[id_column], path)
+    groups = texts if group is None else names_of(table[group], path, "a group")
+    dates = None if time is None else dates_of(table[time], path)
+    if split_column is not None:
+        split = split_by_column(table[split_column], path)
+    elif dates is not None and dev_from is not None and test_from is not None:
+        split = split_by_date(dates, dev_from, test_from)
+    else:
+        split = split_by_group(groups, SHARES if shares is None else shares, seed)
 
     nlp = _blank(lang)
+    words = np.zeros(len(texts), dtype=int)
     files: dict[Path, bytes] = {}
     for name in SPLITS:
         rows = np.flatnonzero(split == name)
@@ -72,99 +105,35 @@ def convert(
             doc.cats.update(known)
             doc.user_data["id"] = ids[row]
             doc.user_data["group"] = groups[row]
+            if time is not None:
+                doc.user_data["time"] = str(table[time].iloc[row]).strip()
+            words[row] = _count_words(doc)
             bin_.add(doc)
         files[output / f"{name}.spacy"] = bin_.to_bytes()
     write_whole(files)
-    return _summary(values, split)
+    summary = _summary(values, words, split)
+    summary.attrs["shared_groups"] = count_shared(groups, split)
+    return summary
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """path (Path): A .csv, .tsv, .jsonl or .parquet file. RETURNS (DataFrame): Its rows.
-    RAISES (ValueError, FileNotFoundError, ImportError): It can't be read as what its name says.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected a table of texts and numbers.")
-    ending = path.suffix.lower()
-    try:
-        if ending in (".csv", ".tsv"):
-            separator = "," if ending == ".csv" else "\t"
-            # As text: what is a number, and what is missing, is for the columns to say.
-            table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-        elif ending == ".jsonl":
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-        elif ending == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            raise ValueError(
-                f"its name ends in {ending!r}; expected .csv, .tsv, .jsonl or .parquet"
-            )
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} takes pyarrow: pip install 'spacy-bertreg[parquet]'"
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"Can't read {path}: {error}.") from error
-    if ending in (".csv", ".tsv") and not isinstance(table.index, pd.RangeIndex):
-        # pandas takes what is too much in every row for names of the rows, and shifts the columns.
-        raise ValueError(f"Can't read {path}: its rows have more fields than its header.")
-    if table.empty:
-        raise ValueError(f"{path} has no rows below its header.")
-    return table
-
-
-def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
-    """Draw train, dev and test at random, keeping groups whole.
-
-    groups (Sequence[str]): The group of each document.
-    shares (Sequence[float]): Wished shares of documents; met as closely as the groups allow.
-    seed (int): Seed of the draw.
-    RETURNS (ndarray): "train", "dev" or "test" for each document.
-    RAISES (ValueError): Shares that are negative or don't sum to 1, or a split without documents.
-    """
-    if len(shares) != 3 or min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
-        raise ValueError(f"The shares of the splits are {tuple(shares)}. Expected 3 that sum to 1.")
-    codes, unique = pd.factorize(np.asarray(groups, dtype=object))
-    order = np.random.default_rng(seed).permutation(len(unique))
-    sizes = np.bincount(codes)[order]
-    # A group goes where the middle of its documents falls.
-    middles = (np.cumsum(sizes) - sizes / 2) / len(codes)
-    chosen = np.searchsorted(np.cumsum(shares)[:2], middles, side="right")
-    split_of_group = np.empty(len(unique), dtype=int)
-    split_of_group[order] = chosen
-    split = np.array(SPLITS)[split_of_group[codes]]
-    for name, share in zip(SPLITS, shares, strict=True):
-        if share > 0 and name not in split:
-            raise ValueError(
-                f"The split {name!r} (share {share:g}) would be empty: {len(codes)} documents in "
-                f"{len(unique)} groups are too few."
-            )
-    return split
-
-
-def _texts(column: pd.Series, path: Path) -> list[str]:
-    for row, value in enumerate(column, start=1):
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(
-                f"{path}, row {row}, column {column.name!r}: found {value!r}. Expected a text."
-            )
-    return column.tolist()
-
-
-def _numbers(column: pd.Series, path: Path) -> list[float]:
-    numbers = []
-    for row, value in enumerate(column, start=1):
-        try:
-            unknown = value is None or str(value).strip().lower() in UNKNOWN
-            number = math.nan if unknown else float(value)
-        except (TypeError, ValueError):
-            number = math.inf
-        if math.isinf(number):
-            raise ValueError(
-                f"{path}, row {row}, column {column.name!r}: found {value!r}. Expected a finite "
-                "number, or nothing where it is unknown."
-            )
-        numbers.append(number)
-    return numbers
+def _check_ways(
+    shares: Sequence[float] | None,
+    dev_from: str | None,
+    test_from: str | None,
+    split_column: str | None,
+    time: str | None,
+) -> None:
+    by_date = dev_from is not None or test_from is not None
+    ways = {"--split": shares is not None, "--dev-from and --test-from": by_date}
+    ways["--split-column"] = split_column is not None
+    asked = [way for way, given in ways.items() if given]
+    if len(asked) > 1:
+        raise ValueError(f"More than one way to split is given: {'; '.join(asked)}. Expected one.")
+    if by_date and (dev_from is None or test_from is None or time is None):
+        raise ValueError(
+            f"For a split by date, --time is {time}, --dev-from {dev_from} and --test-from "
+            f"{test_from}. Expected all three."
+        )
 
 
 def _blank(lang: str) -> spacy.Language:
@@ -176,15 +145,44 @@ def _blank(lang: str) -> spacy.Language:
         ) from error
 
 
-def _summary(values: pd.DataFrame, split: np.ndarray) -> pd.DataFrame:
+def _count_words(doc: Doc) -> int:
+    return sum(any(map(str.isalnum, token.text)) for token in doc)
+
+
+def _summary(values: pd.DataFrame, words: np.ndarray, split: np.ndarray) -> pd.DataFrame:
     rows = []
     for name in SPLITS:
+        inside = split == name
+        if not inside.any():
+            continue
+        lengths = np.percentile(words[inside], WORD_PERCENTILES).round().astype(int)
         for target in values.columns:
-            chosen = values.loc[split == name, target]
-            if len(chosen):
-                stats = [chosen.mean(), chosen.std(ddof=0), chosen.min(), chosen.max()]
-                rows.append(
-                    [name, target, len(chosen), chosen.count(), *(f"{s:.3f}" for s in stats)]
-                )
-    columns = ["split", "target", "documents", "known", "mean", "std", "min", "max"]
-    return pd.DataFrame(rows, columns=columns)
+            chosen = values.loc[inside, target]
+            stats = {
+                "mean": chosen.mean(),
+                "std": chosen.std(ddof=0),
+                "min": chosen.min(),
+                "max": chosen.max(),
+                **{f"p{p}": chosen.quantile(p / 100) for p in TARGET_PERCENTILES},
+            }
+            rows.append(
+                {
+                    "split": name,
+                    "target": target,
+                    "documents": len(chosen),
+                    **{f"words_p{p}": n for p, n in zip(WORD_PERCENTILES, lengths, strict=True)},
+                    "known": chosen.count(),
+                    **{stat: f"{value:.3f}" for stat, value in stats.items()},
+                    "histogram": _histogram(chosen, values[target]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _histogram(values: pd.Series, all_values: pd.Series) -> str:
+    known = all_values.dropna()
+    if values.count() == 0:
+        return ""
+    counts, _ = np.histogram(values.dropna(), bins=10, range=(known.min(), known.max()))
+    # Rounded up, so that only an empty bin has the lowest bar.
+    return "".join(BARS[np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)])

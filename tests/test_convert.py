@@ -1,3 +1,4 @@
+import gzip
 import math
 
 import numpy as np
@@ -6,15 +7,17 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_bertreg.convert import convert, split_by_group
+from spacy_bertreg.convert import convert, read_table, split_by_group
 
 TABLE = pd.DataFrame(
     {
-        "text": [f"Text {i}, with a comma\nand a “quote”" for i in range(100)],
+        "text": [f'Text {i}, with a comma\nand a “quote”\u2028and "more"' for i in range(100)],
         "rating": [i / 3 for i in range(100)],
         "price": ["", "NA", "3.5", "-1e3"] * 25,
         "author": [f"a{i // 4}" for i in range(100)],
         "key": [f"k{i:03}" for i in range(100)],
+        "day": [f"2016-{1 + i // 10:02}-{1 + i % 10:02}" for i in range(100)],
+        "part": ["train"] * 70 + ["dev"] * 10 + ["test"] * 20,
     }
 )
 
@@ -30,15 +33,31 @@ def write(table, path):
         ".jsonl": lambda: table.to_json(path, orient="records", lines=True),
         ".parquet": lambda: table.to_parquet(path),
     }
-    writers[path.suffix]()
+    writers[path.suffix if path.suffix != ".gz" else path.suffixes[0]]()
     return path
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+def ids_of(folder):
+    """The ids of each split's documents, as numbers of rows."""
+    return {
+        name: [int(doc.user_data["id"]) for doc in read(folder / f"{name}.spacy")]
+        for name in ("train", "dev", "test")
+    }
+
+
+@pytest.mark.parametrize(
+    "ending", [".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz"]
+)
 def test_every_document_arrives_as_it_was(tmp_path, ending):
     path = write(TABLE, tmp_path / f"table{ending}")
     summary = convert(
-        path, tmp_path, targets=["rating", "price"], id_column="key", group="author", seed=1
+        path,
+        tmp_path,
+        targets=["rating", "price"],
+        id_column="key",
+        group="author",
+        time="day",
+        seed=1,
     )
     docs = {
         doc.user_data["id"]: (name, doc)
@@ -53,6 +72,7 @@ def test_every_document_arrives_as_it_was(tmp_path, ending):
         assert doc.cats["rating"] == pytest.approx(row.rating, abs=1e-9)
         assert doc.cats.get("price") == {"": None, "NA": None, "3.5": 3.5, "-1e3": -1000}[row.price]
         assert doc.user_data["group"] == row.author
+        assert doc.user_data["time"] == row.day
         assert groups.setdefault(row.author, name) == name
     assert summary["known"].tolist()[::2] == summary["documents"].tolist()[::2]
 
@@ -97,6 +117,13 @@ def test_a_share_of_zero_leaves_a_file_out(tmp_path):
         ({}, {"shares": (1.2, -0.2, 0)}, "shares of the splits are"),
         ({}, {"shares": (0.98, 0.01, 0.01)}, r"would be empty: 3 documents in 3 groups"),
         ({}, {"lang": "klingon"}, "spaCy has no language 'klingon'"),
+        ({}, {"encoding": "utf-9"}, "The encoding is 'utf-9'"),
+        ({"id": ["x", "y", "x"]}, {"id_column": "id"}, "rows 1 and 3, column 'id': found 'x'"),
+        ({"id": ["x", "", "z"]}, {"id_column": "id"}, "row 2, column 'id': found ''. Expected an"),
+        ({"g": ["x", "y", " "]}, {"group": "g"}, "row 3, column 'g': found ' '. Expected a group"),
+        ({"time": ["2016-01", "2016-01-31 12:00", "2016"]}, {"time": "time"}, "row 3, .*'2016'"),
+        ({"time": ["2016-01", "2016-02-30", "2016-01"]}, {"time": "time"}, "row 2, .*'2016-02-30'"),
+        ({"time": ["3/1/2016", "2016-01", "2016-01"]}, {"time": "time"}, "row 1, .*'3/1/2016'"),
     ],
 )
 def test_errors_name_the_place_and_leave_nothing_behind(tmp_path, changes, options, message):
@@ -112,9 +139,15 @@ def test_errors_name_the_place_and_leave_nothing_behind(tmp_path, changes, optio
     ("name", "content", "message"),
     [
         ("a.xls", b"x", "a.xls: its name ends in '.xls'; expected .csv"),
-        ("a.csv", "text,y\nbös,1\n".encode("latin-1"), "Can't read .*a.csv"),
-        ("a.csv", b"text,y\na,1\nb,2,3\n", "Can't read .*a.csv.*line 3"),
-        ("a.csv", b"text,y\na,1,x\nb,2,x\n", "a.csv: its rows have more fields than its header"),
+        ("a.csv", b"text,y\na,1\nb\xf6s,1\n", "a.csv: line 3 .*0xf6, .*--encoding latin-1"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "b\xf6s"}\n'), "a.jsonl.gz: line 1 has the byte"),
+        ("a.csv", b'text,y\n"a\n\nc",1\n\nb,2,3\n', "a.csv: row 2 has 3 fields. Expected 2"),
+        ("a.csv", b"text,y\na,1\nb\n", "a.csv: row 2 has 1 fields. Expected 2"),
+        ("a.csv", b"text,y\na,1,x\nb,2,x\n", "a.csv: row 1 has 3 fields. Expected 2"),
+        ("a.csv", b'text,y\na,1\n"b,2\n', "Can't read .*a.csv: line 3: unexpected end"),
+        ("a.csv", b"text,y,y\na,1,2\n", "its header names a column twice: text, y, y"),
+        ("a.csv.gz", b"text,y\na,1\n", "Can't read .*a.csv.gz: Not a gzipped file"),
+        ("a.csv.gz", gzip.compress(b"text,y\na,1\n" * 9)[:-9], "Can't read .*a.csv.gz"),
         ("a.csv", b"text,y\n", "a.csv has no rows"),
         ("a.csv", b"", "Can't read .*a.csv"),
         ("a.jsonl", b'{"text": "a", "y": 1}\n{"text":', "Can't read .*a.jsonl"),
@@ -125,6 +158,121 @@ def test_unreadable_tables(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         convert(tmp_path / name, tmp_path, targets=["y"])
+
+
+DAYS = {"day": ["2016-01-01", "2016-02", "2016-03-05 23:59:59.5"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({}, {"shares": (0.7, 0.1, 0.2), "split_column": "part"}, "--split; --split-column"),
+        ({}, {"dev_from": "2016-02", "split_column": "part"}, "--test-from; --split-column"),
+        ({}, {"shares": (1, 0, 0), "test_from": "2016-03"}, "--split; --dev-from"),
+        (DAYS, {"dev_from": "2016-02", "time": "day"}, "--test-from None. Expected all three"),
+        (DAYS, {"dev_from": "2016-02", "test_from": "2016-03"}, "--time is None"),
+        (DAYS, {"time": "day", "dev_from": "2016", "test_from": "2017-01"}, "--dev-from is '2016'"),
+        (DAYS, {"time": "day", "dev_from": "2016-03", "test_from": "2016-02"}, "dev before test"),
+        (DAYS, {"time": "day", "dev_from": "2016-01", "test_from": "2016-02"}, "'train' would be"),
+        (DAYS, {"time": "day", "dev_from": "2016-02-02", "test_from": "2016-03"}, "'dev' would be"),
+        (
+            DAYS,
+            {"time": "day", "dev_from": "2016-02", "test_from": "2017-01"},
+            "'test' would be empty: there is no document from 2017-01. Their dates go from "
+            "2016-01-01 to 2016-03-05",
+        ),
+        ({"part": ["train", "dev", "Test"]}, {"split_column": "part"}, "row 3, .* found 'Test'"),
+        ({"part": ["train", "", "test"]}, {"split_column": "part"}, "row 2, .*dev or test"),
+        ({"part": ["train", "dev", "dev"]}, {"split_column": "part"}, "'test' would be empty"),
+    ],
+)
+def test_splits_that_cannot_be(tmp_path, changes, options, message):
+    table = pd.DataFrame({"text": ["a", "b", "c"], "y": ["1", "2", "3"], **changes})
+    path = write(table, tmp_path / "a.csv")
+    with pytest.raises(ValueError, match=message):
+        convert(path, tmp_path / "out", targets=["y"], **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"time": "day", "dev_from": "2016-08-01", "test_from": "2016-09"},
+        {"split_column": "part"},
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_split_by_date_and_by_column(tmp_path, options, ending):
+    path = write(TABLE, tmp_path / f"a{ending}")
+    summary = convert(path, tmp_path, targets=["rating"], group="author", **options)
+    rows = list(range(1, 101))
+    assert ids_of(tmp_path) == {"train": rows[:70], "dev": rows[70:80], "test": rows[80:]}
+    # Rows 69–72 have the author a17.
+    assert summary.attrs["shared_groups"] == 1
+
+
+def test_a_month_is_its_first_day_and_a_time_of_day_counts(tmp_path):
+    times = ["2016-01-31T23:59", "2016-02", "2016-02-29 12:00", "2016-02-29 12:01", "2016-03-01"]
+    table = pd.DataFrame({"text": list("abcde"), "y": range(5), "day": times})
+    path = write(table, tmp_path / "a.csv")
+    limits = {"dev_from": "2016-02-01", "test_from": "2016-02-29 12:01"}
+    summary = convert(path, tmp_path, targets=["y"], time="day", **limits)
+    assert ids_of(tmp_path) == {"train": [1], "dev": [2, 3], "test": [4, 5]}
+    assert [doc.user_data["time"] for doc in read(tmp_path / "dev.spacy")] == times[1:3]
+    assert summary.attrs["shared_groups"] == 0
+
+
+def test_equal_texts_in_two_splits_are_counted(tmp_path):
+    table = pd.DataFrame({"text": list("abcab"), "y": range(5)})
+    table["part"] = ["train", "train", "dev", "test", "dev"]
+    path = write(table, tmp_path / "a.csv")
+    summary = convert(path, tmp_path, targets=["y"], split_column="part")
+    assert summary.attrs["shared_groups"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "encoding"),
+    [
+        ("a.csv", "\ufefftext,y\nbös,1\n".encode(), "utf-8"),
+        ("a.csv", '\ufeff"text",y\nbös,1\n'.encode(), "UTF8"),
+        ("a.jsonl", '\ufeff{"text": "bös", "y": 1}\n'.encode(), "utf-8"),
+        ("a.tsv", "text\ty\nbös\t1\n".encode("latin-1"), "latin-1"),
+        ("a.csv.gz", gzip.compress("text,y\r\nbös,1\r\n".encode("utf-16")), "utf-16"),
+        ("a.jsonl", '{"text": "bös", "y": 1}\n'.encode("latin-1"), "latin-1"),
+    ],
+)
+def test_encodings(tmp_path, name, content, encoding):
+    (tmp_path / name).write_bytes(content)
+    table = read_table(tmp_path / name, encoding)
+    assert list(table.columns) == ["text", "y"]
+    assert table["text"].tolist() == ["bös"]
+
+
+def test_a_text_may_be_a_book(tmp_path):
+    table = pd.DataFrame({"text": ["word " * 40_000], "y": [1]})
+    assert read_table(write(table, tmp_path / "a.csv"))["text"][0] == table["text"][0]
+
+
+def test_summary_shows_words_and_the_target(tmp_path):
+    texts = ["one", "one two.", "one two, three!", "one two three four", "1 2 3 4 5"]
+    table = pd.DataFrame(
+        {
+            "text": texts + [f"{text} dev" for text in texts] + ["the test"],
+            "y": [0, 0.5, 1, 1.5, 10, *[4, 4.5, 4.5, 4.5, 4.5], ""],
+            "part": ["train"] * 5 + ["dev"] * 5 + ["test"],
+        }
+    )
+    path = write(table, tmp_path / "a.csv")
+    summary = convert(path, tmp_path, targets=["y"], split_column="part")
+    train, dev, test = summary.to_dict("records")
+    assert [train[f"words_p{p}"] for p in (0, 25, 50, 75, 100)] == [1, 2, 3, 4, 5]
+    assert [dev[f"words_p{p}"] for p in (0, 25, 50, 75, 100)] == [2, 3, 4, 5, 6]
+    percentiles = np.percentile([0, 0.5, 1, 1.5, 10], [5, 25, 50, 75, 95])
+    assert [train[f"p{p}"] for p in (5, 25, 50, 75, 95)] == [f"{x:.3f}" for x in percentiles]
+    # Ten bins from 0 to 10, in dev too.
+    assert train["histogram"] == "██▁▁▁▁▁▁▁▅"
+    assert dev["histogram"] == "▁▁▁▁█▁▁▁▁▁"
+    assert (test["documents"], test["known"], test["histogram"]) == (1, 0, "")
 
 
 def test_missing_table(tmp_path):

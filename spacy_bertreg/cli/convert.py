@@ -1,17 +1,22 @@
 """`python -m spacy bertreg convert`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 
 from .group import bertreg_cli, plain_errors
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @bertreg_cli.command("convert")
 def convert_cli(
-    table: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet file")],
+    table: Annotated[
+        Path, typer.Argument(help="CSV, TSV or JSONL file, also with .gz, or Parquet file")
+    ],
     output: Annotated[Path, typer.Argument(help="Folder for train, dev and test.spacy")],
     text: Annotated[str, typer.Option(help="Column with the texts")] = "text",
     target: Annotated[
@@ -19,17 +24,29 @@ def convert_cli(
     ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Column that names a document")] = None,
     group: Annotated[
-        str | None, typer.Option(help="Column whose values must not be in two splits")
+        str | None,
+        typer.Option(help="Column of what belongs together: in one split if split at random"),
     ] = None,
+    time: Annotated[str | None, typer.Option(help="Column with dates, as 2016-01-31")] = None,
     split: Annotated[
-        tuple[float, float, float], typer.Option(help="Shares of train, dev and test")
-    ] = (0.7, 0.1, 0.2),
-    seed: Annotated[int, typer.Option(help="Seed of the split")] = 0,
+        tuple[float, float, float] | None,
+        typer.Option(help="Shares of train, dev and test, at random  [default: 0.7 0.1 0.2]"),
+    ] = None,
+    dev_from: Annotated[
+        str | None, typer.Option(help="Split by --time: first date of dev, after train")
+    ] = None,
+    test_from: Annotated[str | None, typer.Option(help="First date of test")] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Split by a column that says train, dev or test")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of a split at random")] = 0,
     lang: Annotated[str, typer.Option(help="spaCy's code of the language, as for blank:xx")] = "en",
+    encoding: Annotated[str, typer.Option(help="The table's encoding")] = "utf-8",
 ) -> None:
     """
     Turn a table of texts and numbers into spaCy's training format, split into train.spacy,
-    dev.spacy and test.spacy. An empty target is unknown; a row without text is an error.
+    dev.spacy and test.spacy: at random, by date, or as a column says. An empty target is unknown;
+    a row without text is an error.
     """
     with plain_errors():
         from ..convert import convert
@@ -41,15 +58,34 @@ def convert_cli(
             targets=target or [],
             id_column=id_,
             group=group,
+            time=time,
             shares=split,
+            dev_from=dev_from,
+            test_from=test_from,
+            split_column=split_column,
             seed=seed,
             lang=lang,
+            encoding=encoding,
         )
-        msg.table(
-            [[str(value) for value in row] for row in summary.itertuples(index=False)],
-            header=list(summary.columns),
-            aligns=["l", "l"] + ["r"] * (len(summary.columns) - 2),
-        )
+        # Two tables: one would be too wide for a terminal.
+        documents = summary.filter(regex="^(split|documents|words_p.*)$").drop_duplicates()
+        targets = summary.drop(columns=documents.columns[1:])
+        print_table(documents, n_names=1)
+        print_table(targets, n_names=2)
+        shared = summary.attrs["shared_groups"]
+        if shared:
+            what = "equal texts" if group is None else f"groups (column {group!r})"
+            msg.warn(f"In more than one split: {shared} {what}")
         msg.good(
             f"Wrote {', '.join(f'{name}.spacy' for name in summary['split'].unique())}", output
         )
+
+
+def print_table(table: "pd.DataFrame", n_names: int) -> None:
+    """Print a table, with the names in its first columns to the left and all else to the right."""
+    msg.table(
+        [[str(value) for value in row] for row in table.itertuples(index=False)],
+        header=list(table.columns),
+        aligns=["l"] * n_names + ["r"] * (len(table.columns) - n_names),
+        spacing=2,
+    )

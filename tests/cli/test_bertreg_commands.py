@@ -26,12 +26,28 @@ def test_convert_shows_a_summary(tmp_path):
     assert result.exit_code == 0, result.output
     assert ["train", "severity", "272"] in [line.split()[:3] for line in result.output.splitlines()]
     assert (tmp_path / "train.spacy").is_file()
+    tables = result.output.partition("Wrote")[0]
+    assert max(map(len, tables.splitlines())) <= 100
+    assert "In more than one split" not in result.output
+
+
+def test_convert_warns_of_groups_in_several_splits(tmp_path):
+    split = ("--time", "month", "--dev-from", "2021-06", "--test-from", "2022-01")
+    options = ("--target", "severity", "--group", "region", "--encoding", "utf-8")
+    result = run("convert", SAMPLE, tmp_path, *options, *split)
+    assert result.exit_code == 0, result.output
+    assert "In more than one split: 25 groups (column 'region')" in result.output
+    assert sorted(path.stem for path in tmp_path.glob("*.spacy")) == ["dev", "test", "train"]
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["convert", SAMPLE, "out", "--target", "stars"], "has no column 'stars'"),
+        (
+            ["convert", SAMPLE, "out", "--target", "severity", "--split-column", "region"],
+            "row 1, column 'region'",
+        ),
         (["convert", "none.csv", "out", "--target", "y"], "none.csv does not exist"),
         (["compare", "none.spacy", "model"], "none.spacy does not exist"),
     ],

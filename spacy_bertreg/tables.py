@@ -1,0 +1,181 @@
+"""Reading tables, and checking what their columns hold."""
+
+import codecs
+import csv
+import gzip
+import io
+import math
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+UNKNOWN = {"", "na", "nan", "n/a", "null", "none"}
+# What is a date; whether there is such a day is for pandas to say.
+ISO_DATE = r"\d{4}-\d{2}(-\d{2}([T ].+)?)?"
+A_DATE = "a date as 2016-01-31, 2016-01-31 12:00 or 2016-01"
+# The csv module's own limit, 131,072 characters, is less than a book or a long report has.
+LONGEST_FIELD = 2**31 - 1
+
+
+def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
+    """path (Path): A .csv, .tsv, .jsonl or .parquet file; all but the last may end in .gz too.
+    encoding (str): The file's encoding, as Python names it. A byte order mark is left out.
+    RETURNS (DataFrame): Its rows; those of a CSV or TSV file as text.
+    RAISES (ValueError, FileNotFoundError, ImportError): It can't be read as what its name says.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a table of texts and numbers.")
+    try:
+        if codecs.lookup(encoding).name == "utf-8":
+            encoding = "utf-8-sig"
+    except LookupError as error:
+        raise ValueError(f"The encoding is {encoding!r}. Expected one as utf-8.") from error
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    try:
+        if ending in (".csv", ".tsv"):
+            table = _read_fields(path, "," if ending == ".csv" else "\t", encoding)
+        elif ending == ".jsonl":
+            table = pd.read_json(
+                path, lines=True, dtype=False, convert_dates=False, encoding=encoding
+            )
+        elif path.suffix.lower() == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            raise ValueError(
+                f"its name ends in {path.suffix!r}; expected .csv, .tsv, .jsonl (also with .gz) "
+                "or .parquet"
+            )
+    except ImportError as error:
+        raise ImportError(
+            f"Reading {path} takes pyarrow: pip install 'spacy-bertreg[parquet]'"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"Can't read {path}: {_undecodable(path, encoding)}. Where it is in another encoding, "
+            "name it, as --encoding latin-1."
+        ) from error
+    except (ValueError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"Can't read {path}: {error}.") from error
+    if table.empty:
+        raise ValueError(f"{path} has no rows below its header.")
+    return table
+
+
+def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path) -> None:
+    """RAISES (ValueError): The table lacks a column; None stands for a column not asked for."""
+    for column in columns:
+        if column is not None and column not in table.columns:
+            raise ValueError(
+                f"{path} has no column {column!r}. It has: {', '.join(map(str, table.columns))}."
+            )
+
+
+def texts_of(column: pd.Series, path: Path) -> list[str]:
+    """RETURNS (list[str]): The column's texts. RAISES (ValueError): A cell is no text, or empty."""
+    for row, value in enumerate(column, start=1):
+        if not isinstance(value, str) or not value.strip():
+            raise cell_error(path, row, column, "a text")
+    return column.tolist()
+
+
+def names_of(column: pd.Series, path: Path, expected: str) -> list[str]:
+    """RETURNS (list[str]): The column's values as text. RAISES (ValueError): A cell is empty."""
+    empty = column.isna() | (column.astype(str).str.strip() == "")
+    if empty.any():
+        raise cell_error(path, int(empty.to_numpy().argmax()) + 1, column, expected)
+    return column.astype(str).tolist()
+
+
+def check_unique(names: list[str], column: pd.Series, path: Path) -> None:
+    """RAISES (ValueError): A name comes twice; the message gives both rows."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(names, start=1):
+        if first.setdefault(name, row) != row:
+            raise ValueError(
+                f"{path}, rows {first[name]} and {row}, column {column.name!r}: found {name!r} in "
+                "both. Expected a different one in each row."
+            )
+
+
+def dates_of(column: pd.Series, path: Path) -> pd.Series:
+    """RETURNS (Series): The column's dates; a month counts as its first day, and a time of day
+    without a time zone as UTC. RAISES (ValueError): A cell is no ISO date.
+    """
+    dates = parse_dates(column)
+    if dates.isna().any():
+        raise cell_error(path, int(dates.isna().to_numpy().argmax()) + 1, column, A_DATE)
+    return dates
+
+
+def parse_dates(column: pd.Series) -> pd.Series:
+    """RETURNS (Series): The dates; NaT for what is no ISO date."""
+    written = column.astype(str).str.strip()
+    dates = pd.to_datetime(written, format="ISO8601", errors="coerce", utc=True)
+    return dates.where(written.str.fullmatch(ISO_DATE))
+
+
+def numbers_of(column: pd.Series, path: Path) -> list[float]:
+    """RETURNS (list[float]): The column's numbers; NaN where nothing, or UNKNOWN, is written.
+    RAISES (ValueError): A cell is no finite number.
+    """
+    numbers = []
+    for row, value in enumerate(column, start=1):
+        try:
+            unknown = value is None or str(value).strip().lower() in UNKNOWN
+            number = math.nan if unknown else float(value)
+        except (TypeError, ValueError):
+            number = math.inf
+        if math.isinf(number):
+            raise cell_error(
+                path, row, column, "a finite number, or nothing where it is unknown"
+            ) from None
+        numbers.append(number)
+    return numbers
+
+
+def cell_error(path: Path, row: int, column: pd.Series, expected: str) -> ValueError:
+    """RETURNS (ValueError): Names the row, counted from 1 below the header, and what it holds."""
+    found = column.iloc[row - 1]
+    return ValueError(
+        f"{path}, row {row}, column {column.name!r}: found {found!r}. Expected {expected}."
+    )
+
+
+def _read_fields(path: Path, separator: str, encoding: str) -> pd.DataFrame:
+    # pandas fills a row that is too short without a word; the csv module leaves it as it is.
+    csv.field_size_limit(LONGEST_FIELD)
+    with _open(path) as file_, io.TextIOWrapper(file_, encoding, newline="") as decoded:
+        reader = csv.reader(decoded, delimiter=separator, strict=True)
+        try:
+            rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from error
+    if not rows:
+        raise ValueError("it is empty. Expected a header and rows")
+    header = rows.pop(0)
+    if len(set(header)) < len(header):
+        raise ValueError(f"its header names a column twice: {', '.join(header)}")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"row {number} has {len(row)} fields. Expected {len(header)}, as in the header"
+            )
+    # As text: what is a number, and what is missing, is for the columns to say.
+    return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _undecodable(path: Path, encoding: str) -> str:
+    with _open(path) as file_:
+        for line, content in enumerate(file_, start=1):
+            try:
+                content.decode(encoding)
+            except UnicodeDecodeError as error:
+                byte = content[error.start]
+                return f"line {line} has the byte 0x{byte:02x}, which is not {error.encoding}"
+    return f"it is not {encoding}"
+
+
+def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
