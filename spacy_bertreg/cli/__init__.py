@@ -10,6 +10,7 @@ from .explain import explain_cli
 from .freeze_report import freeze_report_cli
 from .group import bertreg_cli
 from .lexicon import lexicon_cli
+from .report import report_cli
 
 __all__ = [
     "bertreg_cli",
@@ -18,4 +19,5 @@ __all__ = [
     "explain_cli",
     "freeze_report_cli",
     "lexicon_cli",
+    "report_cli",
 ]

@@ -1,0 +1,36 @@
+"""Numbers in bins of about equal counts."""
+
+import numpy as np
+
+from ..metrics import Floats
+
+
+def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
+    """Cut at quantiles. Where quantiles coincide there are fewer bins; if as many values as a
+    bin should hold are equal to the least (often zero), they are a bin of their own.
+
+    values (ndarray): The values, finite, at least one.
+    n_bins (int): How many bins, at most.
+    RETURNS (tuple): The bins' names, "least – greatest", and the bin of each value.
+    """
+    least = values == values.min()
+    # Without this, [0, 0, 0, 1, 9] would put the zeros together with what is just above them.
+    own = bool(least.mean() >= 1 / n_bins and not least.all())
+    rest = values[~least] if own else values
+    edges = np.unique(np.quantile(rest, np.linspace(0, 1, n_bins + 1 - own)))
+    bins = np.searchsorted(edges[1:-1], values, side="left") + own
+    if own:
+        bins[least] = 0
+    _, bins = np.unique(bins, return_inverse=True)
+    members = [values[bins == i] for i in range(bins.max() + 1)]
+    return [_name(part.min(), part.max()) for part in members], bins
+
+
+def _name(low: float, high: float) -> str:
+    names = [_short(low), _short(high)]
+    return names[0] if names[0] == names[1] else " – ".join(names)
+
+
+def _short(value: float) -> str:
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−")  # noqa: RUF001 - a minus, as in the page

@@ -1,0 +1,140 @@
+"""The texts that models disagree about most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, SpanGroup
+
+from ..dictionary.report import find_dictionary, render_terms
+
+LONGEST_TEXT = 600
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A text that models disagree about.
+
+    id (str): Of the document.
+    gold (float): The observed value.
+    predictions (dict[str, float]): Of each model.
+    text (str | None): The text, cut to a length that people read; None if it is not known.
+    html (str | None): The same with the dictionary's terms in colour, if there is a dictionary.
+    """
+
+    id: str
+    gold: float
+    predictions: dict[str, float]
+    text: str | None
+    html: str | None
+
+
+def disagreements(
+    target: str,
+    documents: pd.DataFrame,
+    predictions: pd.DataFrame,
+    texts: dict[str, list[Doc]],
+    dictionary: Language | None,
+    n: int = 10,
+) -> list[Disagreement]:
+    """target (str): The target. documents (DataFrame), predictions (DataFrame): The same rows.
+    texts (dict[str, list[Doc]]): What `read_texts` gave. dictionary (Language | None): A pipeline
+    whose terms to colour. n (int): How many texts, at most.
+    RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
+        first; none where there are not two models.
+    """
+    complete = predictions.dropna()
+    if complete.shape[1] < 2:
+        return []
+    spread = complete.std(axis=1, ddof=0)
+    first = spread.sort_values(ascending=False, kind="stable").index[:n]
+    found = []
+    for row in first:
+        document = documents.loc[row]
+        doc = _find(texts.get(document["id"], []), target, document["gold"])
+        text = None if doc is None else cut_text(doc.text)
+        html = None
+        if doc is not None and dictionary is not None:
+            html = _colour_terms(dictionary, doc.text, target)
+        values = {str(model): float(value) for model, value in complete.loc[row].items()}
+        found.append(Disagreement(document["id"], float(document["gold"]), values, text, html))
+    return found
+
+
+def read_texts(path: Path) -> dict[str, list[Doc]]:
+    """path (Path): The test set, a .spacy file.
+    RETURNS (dict[str, list[Doc]]): Documents by id, or by position in the file if they have none.
+    """
+    texts: dict[str, list[Doc]] = {}
+    for i, doc in enumerate(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)):
+        texts.setdefault(str(doc.user_data.get("id", i)), []).append(doc)
+    return texts
+
+
+def load_dictionary(models: Sequence[dict[str, Any]]) -> Language | None:
+    """models (Sequence[dict]): "models" of comparison.json.
+    RETURNS (Language | None): The first pipeline with a dictionary_regressor that still loads.
+    """
+    paths = [run.get("path") for m in models if m["kind"] == "pipeline" for run in m["runs"]]
+    for path in paths:
+        try:
+            # Not the pipelines with a BERT, which take long to load.
+            if path and (not Path(path).is_dir() or _names_dictionary(Path(path))):
+                nlp = spacy.load(path)
+                find_dictionary(nlp)
+                return nlp
+        except (OSError, ValueError, ImportError):
+            continue
+    return None
+
+
+def cut_text(text: str) -> str:
+    """text (str): A text. RETURNS (str): Its beginning, if it is long, up to a space."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    # Some languages write no spaces.
+    cut = max(
+        (i for i in range(LONGEST_TEXT // 2, LONGEST_TEXT) if text[i].isspace()), default=None
+    )
+    return text[: cut or LONGEST_TEXT].rstrip() + " …"
+
+
+def _names_dictionary(path: Path) -> bool:
+    components = spacy.util.load_config(path / "config.cfg").get("components", {})
+    return any(c.get("factory") == "dictionary_regressor" for c in components.values())
+
+
+def _find(docs: Sequence[Doc], target: str, gold: float) -> Doc | None:
+    # Ids may occur twice.
+    equal = [doc for doc in docs if np.isclose(doc.cats.get(target, np.nan), gold)]
+    return next(iter(equal or docs), None)
+
+
+def _colour_terms(nlp: Language, text: str, target: str) -> str | None:
+    name = find_dictionary(nlp).cfg["spans_key"]
+    doc = nlp(text)
+    group = doc.spans.get(name) if name else None
+    if group is None or target not in group.attrs.get("contributions", {}):
+        return None
+    n_tokens = len(doc)
+    if len(text) > LONGEST_TEXT:
+        end = len(cut_text(text)) - len(" …")
+        n_tokens = sum(token.idx + len(token) <= end for token in doc)
+    if not n_tokens:
+        return None
+    # Only what is shown: the terms behind it, and what they add, would point into nothing.
+    shown = doc[:n_tokens].as_doc()
+    kept = [
+        (shown[s.start : s.end], value)
+        for s, value in zip(group, group.attrs["contributions"][target], strict=True)
+        if s.end <= n_tokens
+    ]
+    attrs = {**group.attrs, "contributions": {target: [value for _, value in kept]}}
+    shown.spans[name] = SpanGroup(shown, name=name, attrs=attrs, spans=[s for s, _ in kept])
+    html = render_terms(shown, target, name, page=False)
+    return html + (" …" if n_tokens < len(doc) else "")

@@ -1,0 +1,100 @@
+"""What all figures share: colours, sizes, and how they become files."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's colours, without the yellow that is hard to see on white.
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v"]
+GREY = "0.45"
+# Narrow, so that it can still be read when a phone shrinks it.
+WIDTH = 6.4
+STYLE: Any = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    # Else matplotlib draws the ids of an SVG at random.
+    "svg.hashsalt": "spacy-bertreg",
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its words.
+
+    name (str): Of its files.
+    figure (Figure): The figure.
+    alt (str): What it shows, for those who can't see it.
+    caption (str): How to read it.
+    """
+
+    name: str
+    figure: "Figure"
+    alt: str
+    caption: str
+
+
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """Draw and save figures in the report's style inside of this.
+
+    RAISES (ImportError): matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure as _  # noqa: F401
+        from matplotlib import rc_context
+    except ImportError as error:
+        raise ImportError("A report takes matplotlib: pip install 'spacy-bertreg[plot]'") from error
+    with rc_context(STYLE):
+        yield
+
+
+def new_figure(height: float) -> "Figure":
+    """height (float): In inches. RETURNS (Figure): An empty figure."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def model_styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """models (Sequence[str]): Names. RETURNS (dict): Colour and marker of each."""
+    styles = zip(models, cycle(COLOURS), cycle(MARKERS), strict=False)
+    return {model: {"color": colour, "marker": marker} for model, colour, marker in styles}
+
+
+def plain(text: str) -> str:
+    """text (str): Any text. RETURNS (str): The same for matplotlib, which reads formulas between
+    dollar signs and leaves names with an underscore in front out of legends.
+    """
+    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+
+
+def file_name(text: str) -> str:
+    """text (str): Any text. RETURNS (str): A file name that is safe everywhere."""
+    return re.sub(r"[^\w-]+", "_", text)[:80]
+
+
+def render(plot: Plot) -> dict[str, bytes]:
+    """plot (Plot): A figure. RETURNS (dict[str, bytes]): Its files, always the same bytes."""
+    files = {}
+    for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        image = io.BytesIO()
+        plot.figure.savefig(image, format=ending, dpi=200, metadata=metadata)
+        files[f"{plot.name}.{ending}"] = image.getvalue()
+    return files
+
+
+def data_uri(svg: bytes) -> str:
+    """svg (bytes): An image. RETURNS (str): An address that holds it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")

@@ -1,0 +1,131 @@
+"""The page of a comparison."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..comparison.tables import TITLES
+from ..files import write_whole
+from . import numbers
+from .disagreement import disagreements, load_dictionary, read_texts
+from .drawing import Plot, data_uri, drawing_style, file_name, render
+from .plots import plot_predictions, plot_residuals, plot_scores
+from .read import Results, read_curves, read_results, read_sizes
+from .training_plots import plot_curves, plot_sizes
+
+COSTS = ("trained_parameters", "training_seconds", "documents_per_second", "bytes")
+
+
+def make_report(folder: str | Path) -> list[Path]:
+    """Make index.html, and the figures in it as files in plots/.
+
+    folder (str | Path): Where `compare` wrote to.
+    RETURNS (list[Path]): The files, the page first.
+    RAISES (FileNotFoundError, ValueError): What `compare` writes is missing or malformed.
+    RAISES (ImportError): matplotlib is not installed.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    comparison = results.comparison
+    models = comparison["models"]
+    test = Path(comparison["test"])
+    texts = read_texts(test) if test.is_file() else {}
+    dictionary = load_dictionary(models) if texts else None
+    files: dict[Path, bytes] = {}
+    with drawing_style():
+        sections = [
+            _section(results, target, f"{i}-{file_name(target)}", texts, dictionary, files, folder)
+            for i, target in enumerate(results.targets, start=1)
+        ]
+        training = [_image(plot, files, folder) for plot in _training_plots(results, folder)]
+    page = _template().render(
+        comparison=comparison,
+        title=f"Models compared on {test.name}",
+        sections=sections,
+        training=training,
+        costs=[model for model in models if any(model.get(key) is not None for key in COSTS)],
+        several_runs=any(len(model["runs"]) > 1 for model in models),
+        baselines=[model["name"] for model in models if model["kind"] == "baseline"],
+        interval=comparison["interval"],
+        level=f"{comparison['interval'].get('level', 0.95):.0%}".replace("%", " %"),
+        unit=comparison["interval"].get("unit", "document"),
+        grouped=comparison["interval"].get("unit") == "group",
+        metrics=TITLES,
+        texts_found=bool(texts),
+        coloured=dictionary is not None,
+    )
+    write_whole({folder / "index.html": page.encode("utf-8"), **files})
+    return [folder / "index.html", *files]
+
+
+def _section(
+    results: Results,
+    target: str,
+    name: str,
+    texts: dict[str, list[Doc]],
+    dictionary: Language | None,
+    files: dict[Path, bytes],
+    folder: Path,
+) -> dict[str, Any]:
+    scores = results.rows("scores", target)
+    documents, predictions = results.of_target(target)
+    plots = [plot_scores(f"{name}-scores", scores, results.models())]
+    if len(documents) and predictions.shape[1]:
+        gold = documents["gold"].to_numpy()
+        residuals = predictions.rsub(gold, axis=0).reset_index(drop=True)
+        lengths = documents["length"].to_numpy()
+        plots += [
+            plot_predictions(f"{name}-predicted", target, gold, predictions, scores),
+            plot_residuals(f"{name}-residuals", target, residuals, gold, f"observed {target}", 4),
+            plot_residuals(f"{name}-lengths", target, residuals, lengths, "length in words", 5),
+        ]
+    several = {model["name"] for model in results.comparison["models"] if len(model["runs"]) > 1}
+    runs = results.rows("runs", target)
+    return {
+        "target": target,
+        "scores": scores,
+        "differences": results.rows("differences", target),
+        "runs": [row for row in runs if row["model"] in several or row.get("diverged")],
+        "images": [_image(plot, files, folder) for plot in plots if plot is not None],
+        "models": list(predictions.columns),
+        "disagreements": disagreements(target, documents, predictions, texts, dictionary),
+    }
+
+
+def _training_plots(results: Results, folder: Path) -> list[Plot]:
+    plots = []
+    if curves := read_curves(results.comparison):
+        plots.append(plot_curves(curves, results.models()))
+    if (sizes := read_sizes(folder)) is not None:
+        plots.append(plot_sizes(sizes, results.models()))
+    return plots
+
+
+def _image(plot: Plot, files: dict[Path, bytes], folder: Path) -> dict[str, Any]:
+    """Add the plot's files to `files`, and RETURN (dict) what the page needs of it."""
+    rendered = render(plot)
+    files.update({folder / "plots" / name: content for name, content in rendered.items()})
+    width, height = plot.figure.get_size_inches() * 96
+    return {
+        "source": data_uri(rendered[f"{plot.name}.svg"]),
+        "width": round(width),
+        "height": round(height),
+        "alt": plot.alt,
+        "caption": plot.caption,
+    }
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(numbers.FORMS)
+    environment.globals.update(numbers.FORMS, excludes_zero=numbers.excludes_zero)
+    return environment.get_template("page.html")

@@ -1,0 +1,160 @@
+"""Figures of what models predict on the test set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..metrics import Floats
+from .bins import quantile_bins
+from .drawing import GREY, Plot, model_styles, new_figure, plain
+from .numbers import number, signed
+
+# Above this, points hide each other.
+MOST_POINTS = 2000
+
+
+def plot_scores(name: str, scores: Sequence[dict[str, Any]], models: Sequence[str]) -> Plot | None:
+    """name (str): Of the files. scores (Sequence[dict]): One target's rows of "scores".
+    models (Sequence[str]): All but the trivial ones.
+    RETURNS (Plot | None): R² of each model with its interval; None if it is undefined.
+    """
+    shown = [row for row in scores if row["r2"] is not None]
+    if not shown:
+        return None
+    figure = new_figure(1.0 + 0.36 * len(shown))
+    axes = figure.subplots()
+    styles = model_styles(models)
+    for y, row in enumerate(shown):
+        style = styles.get(row["model"], {"color": GREY, "marker": "x"})
+        low, high = row.get("r2_low"), row.get("r2_high")
+        if low is not None and high is not None:
+            axes.plot([low, high], [y, y], color=style["color"], lw=2.5, solid_capstyle="butt")
+        axes.plot(row["r2"], y, ms=8, **style)
+    labels = [f"{plain(row['model'])}  {number(row['r2'])}" for row in shown]
+    axes.set_yticks(range(len(shown)), labels)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    # One run that went wrong must not press all others together.
+    worst = min(min(row["r2"], row.get("r2_low") or 0) for row in shown)
+    axes.set_xlim(max(worst, -0.5) - 0.03, 1)
+    axes.axvline(0, color="0.3", lw=1)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("R² on the test set")
+    best_first = sorted(shown, key=lambda row: -row["r2"])
+    described = ", ".join(f"{row['model']} {number(row['r2'])}" for row in best_first)
+    alt = f"R² on the test set, from the best: {described}."
+    caption = "R² of each model, and its interval. 1 is perfect, 0 as good as one constant guess."
+    return Plot(name, figure, alt, caption)
+
+
+def plot_predictions(
+    name: str, target: str, gold: Floats, predictions: pd.DataFrame, scores: Sequence[dict]
+) -> Plot:
+    """name (str): Of the files. target (str): The target. gold (ndarray): Observed values.
+    predictions (DataFrame): A column for each model. scores (Sequence[dict]): Rows of "scores".
+    RETURNS (Plot): Predicted against observed, one panel a model.
+    """
+    models = list(predictions.columns)
+    n_columns = min(len(models), 2)
+    n_rows = -(-len(models) // n_columns)
+    figure = new_figure(0.7 + 3.1 * n_rows)
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    low, high = _limits(gold, predictions.to_numpy())
+    r2 = {row["model"]: row["r2"] for row in scores}
+    binned = len(gold) > MOST_POINTS
+    styles = model_styles(models)
+    for axes, model in zip(panels, models, strict=False):
+        values = predictions[model].to_numpy()
+        inside = (values >= low) & (values <= high)
+        if binned:
+            axes.hexbin(
+                gold[inside],
+                values[inside],
+                gridsize=28,
+                mincnt=1,
+                bins="log",
+                cmap="cividis_r",
+                linewidths=0,
+                extent=(low, high, low, high),
+            )
+        else:
+            # As an image inside of the SVG: thousands of shapes make a page slow.
+            axes.scatter(
+                gold[inside],
+                values[inside],
+                s=12,
+                alpha=0.35,
+                linewidths=0,
+                rasterized=True,
+                **styles[model],
+            )
+        axes.axline((low, low), slope=1, color="0.2", lw=1, ls="--")
+        outside = int((~inside & np.isfinite(values)).sum())
+        title = plain(model) + (f" ({outside} outside)" if outside else "")
+        if r2.get(model) is not None:
+            title += f"\nR² {number(r2[model])}"
+        axes.set_title(title)
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.grid(alpha=0.2)
+    for axes in panels[len(models) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"observed {plain(target)}", size=11)
+    figure.supylabel(f"predicted {plain(target)}", size=11)
+    described = ", ".join(f"{model}: R² {number(r2.get(model))}" for model in models)
+    alt = f"Predicted against observed {target}, one panel a model. {described}."
+    what = "The darker, the more documents." if binned else "One point a document."
+    caption = (
+        f"{what} On the dashed line, prediction and observation are equal. A cloud flatter than "
+        "the line: the model shrinks towards the middle."
+    )
+    return Plot(name, figure, alt, caption)
+
+
+def plot_residuals(
+    name: str, target: str, residuals: pd.DataFrame, by: Floats, by_name: str, n_bins: int
+) -> Plot:
+    """name (str): Of the files. target (str): The target.
+    residuals (DataFrame): For each model a column of observed minus predicted values.
+    by (ndarray): What to bin by, for each row. by_name (str): Its name.
+    n_bins (int): How many bins, at most.
+    RETURNS (Plot): The mean residual in each bin, for each model.
+    """
+    names, bins = quantile_bins(by, n_bins)
+    means = residuals.groupby(bins).mean()
+    # Undefined for a single document: no bar.
+    errors = 1.96 * residuals.groupby(bins).sem()
+    figure = new_figure(4.0)
+    axes = figure.subplots()
+    for i, (model, style) in enumerate(model_styles(list(residuals.columns)).items()):
+        # Beside each other, so that bars do not hide bars.
+        x = np.arange(len(names)) + 0.12 * (i - (residuals.shape[1] - 1) / 2)
+        form = {"capsize": 3, "ls": "none", "ms": 6, **style}
+        axes.errorbar(x, means[model], yerr=errors[model], label=plain(model), **form)
+    counts = np.bincount(bins)
+    ticks = [f"{n}\nn = {c:,}" for n, c in zip(names, counts, strict=True)]
+    axes.set_xticks(range(len(names)), ticks)
+    axes.axhline(0, color="0.2", lw=1)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_xlabel(plain(by_name))
+    axes.set_ylabel("observed − predicted")  # noqa: RUF001
+    figure.legend(loc="outside upper center", ncols=3)
+    described = (
+        f"{model}: " + ", ".join(f"{signed(v)} at {n}" for n, v in zip(names, column, strict=True))
+        for model, column in means.items()
+    )
+    alt = f"Mean of observed minus predicted {target}, by {by_name}. {'; '.join(described)}."
+    caption = (
+        f"Mean of observed − predicted by {by_name}: above 0 a model predicts too low, below 0 "  # noqa: RUF001
+        "too high. Bars: ± 1.96 standard errors, which take documents as independent."
+    )
+    return Plot(name, figure, alt, caption)
+
+
+def _limits(gold: Floats, predicted: Floats) -> tuple[float, float]:
+    low, high = float(gold.min()), float(gold.max())
+    width = (high - low) or 1.0
+    # A run that went wrong predicts anything: show what is near the observed values.
+    near = predicted[np.isfinite(predicted)].clip(low - width / 2, high + width / 2)
+    margin = width * 0.05
+    return min(low, near.min()) - margin, max(high, near.max()) + margin
