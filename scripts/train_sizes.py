@@ -1,6 +1,6 @@
 """Train models again on ever smaller parts of the training set, and score them on the test set.
 
-    python scripts/train_sizes.py corpus/tweets training/sizes report/sizes.csv \\
+    python scripts/train_sizes.py corpus/tweets report/sizes.csv \\
         training/dictionary training/full --seeds 0,1
 
 Settings are those of the trained models. Parts are nested and drawn by group. Steps of training
@@ -8,9 +8,9 @@ shrink with the part, but not below a third: with few documents three epochs wou
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path, help="folder of train, dev and test.spacy")
-    parser.add_argument("output", type=Path, help="folder for what is in between; emptied first")
     parser.add_argument("table", type=Path, help="CSV file to write")
     parser.add_argument("models", type=Path, nargs="+", help="folders with seed-N/model-best")
     parser.add_argument("--seeds", required=True, help="whole numbers, between commas")
@@ -37,7 +36,6 @@ def main() -> None:
     parser.add_argument("--gpu-id", default="-1")
     args = parser.parse_args()
 
-    shutil.rmtree(args.output, ignore_errors=True)
     vocab = spacy.blank("xx").vocab
     docs = list(DocBin().from_disk(args.corpus / "train.spacy").get_docs(vocab))
     rows = []
@@ -47,9 +45,11 @@ def main() -> None:
             chosen = order[: round(len(docs) * FACTOR**part)]
             for model in args.models:
                 pipeline = model / f"seed-{seed}" / "model-best"
-                if part:
-                    pipeline = train(args, pipeline, [docs[i] for i in chosen], seed, part)
-                r2 = score(pipeline, args.corpus / "test.spacy")
+                with tempfile.TemporaryDirectory() as folder:
+                    if part:
+                        own = [docs[i] for i in chosen]
+                        pipeline = train(args, pipeline, own, seed, part, Path(folder))
+                    r2 = score(pipeline, args.corpus / "test.spacy")
                 row = {"model": model.name, "n_documents": len(chosen), "seed": seed, "r2": r2}
                 rows.append(row)
                 print(row, flush=True)
@@ -58,7 +58,6 @@ def main() -> None:
     table.to_csv(args.table, index=False)
     means = table.pivot_table(index="n_documents", columns="model", values="r2")
     print(means[[model.name for model in args.models]].round(3).to_string())
-    shutil.rmtree(args.output)
 
 
 def by_group(docs: list[Doc], seed: int) -> list[int]:
@@ -69,14 +68,14 @@ def by_group(docs: list[Doc], seed: int) -> list[int]:
     return list(np.argsort(places[codes], kind="stable"))
 
 
-def train(args: argparse.Namespace, like: Path, docs: list[Doc], seed: int, part: int) -> Path:
+def train(
+    args: argparse.Namespace, like: Path, docs: list[Doc], seed: int, part: int, folder: Path
+) -> Path:
     """args (Namespace): As `main` reads them. like (Path): A pipeline, for its settings.
     docs (list[Doc]): To train on. seed (int): The seed. part (int): How often they were halved.
+    folder (Path): To train in.
     RETURNS (Path): The trained pipeline.
     """
-    folder = args.output / "pipeline"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "train.spacy")
     training = spacy.util.load_config(like / "config.cfg", interpolate=True)["training"]
     steps = max(round(training["max_steps"] * max(FACTOR**part, FEWEST_STEPS)), 1)
@@ -91,7 +90,7 @@ def train(args: argparse.Namespace, like: Path, docs: list[Doc], seed: int, part
         "--gpu-id": args.gpu_id,
     }
     words = [str(word) for setting in settings.items() for word in setting]
-    command = [sys.executable, "-m", "spacy", "train", like / "config.cfg", *words]
+    command = [sys.executable, "-m", "spacy", "train", str(like / "config.cfg"), *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder / "model-best"
 

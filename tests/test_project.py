@@ -27,7 +27,8 @@ socket.getaddrinfo = refuse
 
 @pytest.mark.parametrize("workflow", PROJECT["workflows"])
 def test_every_dependency_is_in_the_repository_or_made_before(workflow):
-    made: set[str] = set()
+    # What `spacy project assets` downloads, or a user's own.
+    made: set[str] = {PROJECT["vars"]["ged"]}
     for name in PROJECT["workflows"][workflow]:
         command = COMMANDS[name]
         for path in command["deps"]:
