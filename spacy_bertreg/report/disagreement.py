@@ -14,6 +14,8 @@ from spacy.tokens import Doc, DocBin, SpanGroup
 from ..dictionary.report import find_dictionary, render_terms
 
 LONGEST_TEXT = 600
+# Of the strongest term's contribution: what adds less is not coloured, or nothing would stand out.
+LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,12 @@ def _colour_terms(nlp: Language, text: str, target: str) -> str | None:
         return None
     # Only what is shown: the terms behind it, and what they add, would point into nothing.
     shown = doc[:n_tokens].as_doc()
+    contributions = group.attrs["contributions"][target]
+    least = LEAST_SHARE * max((abs(value) for value in contributions), default=0.0)
     kept = [
         (shown[s.start : s.end], value)
-        for s, value in zip(group, group.attrs["contributions"][target], strict=True)
-        if s.end <= n_tokens
+        for s, value in zip(group, contributions, strict=True)
+        if s.end <= n_tokens and abs(value) >= least
     ]
     attrs = {**group.attrs, "contributions": {target: [value for _, value in kept]}}
     shown.spans[name] = SpanGroup(shown, name=name, attrs=attrs, spans=[s for s, _ in kept])

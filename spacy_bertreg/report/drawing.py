@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,7 +17,7 @@ COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 MARKERS = ["o", "s", "^", "D", "v"]
 GREY = "0.45"
 # Narrow, so that it can still be read when a phone shrinks it.
-WIDTH = 6.4
+WIDTH = 5.8
 STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 11,
@@ -75,9 +75,16 @@ def model_styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def plain(text: str) -> str:
     """text (str): Any text. RETURNS (str): The same for matplotlib, which reads formulas between
-    dollar signs and leaves names with an underscore in front out of legends.
+    dollar signs and leaves names with an underscore in front out of legends; cut if long.
     """
-    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+    short = text if len(text) <= 30 else text[:29] + "…"
+    return (" " if text.startswith("_") else "") + short.replace("$", r"\$")
+
+
+def legend_columns(names: Iterable[str]) -> int:
+    """names (Iterable[str]): In a legend. RETURNS (int): How many fit beside each other."""
+    lengths = [len(plain(name)) for name in names]
+    return max(1, min(len(lengths), 56 // (max(lengths) + 5)))
 
 
 def file_name(text: str) -> str:

@@ -11,7 +11,7 @@ def number(value: float | None) -> str:
     if value is None:
         return NONE
     if 0 < abs(value) < 0.001 or abs(value) >= 1e9:
-        return _minus(f"{value:.2e}")
+        return _minus(f"{value:.2g}")
     return _minus(f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}")
 
 

@@ -1,8 +1,10 @@
 """The page of a comparison."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -83,16 +85,31 @@ def _section(
             plot_residuals(f"{name}-lengths", target, residuals, lengths, "length in words", 5),
         ]
     several = {model["name"] for model in results.comparison["models"] if len(model["runs"]) > 1}
-    runs = results.rows("runs", target)
+    runs = [r for r in results.rows("runs", target) if r["model"] in several or r.get("diverged")]
     return {
         "target": target,
         "scores": scores,
         "differences": results.rows("differences", target),
-        "runs": [row for row in runs if row["model"] in several or row.get("diverged")],
+        "runs": _with_spread(runs),
         "images": [_image(plot, files, folder) for plot in plots if plot is not None],
         "models": list(predictions.columns),
         "disagreements": disagreements(target, documents, predictions, texts, dictionary),
     }
+
+
+def _with_spread(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """runs (list[dict]): The runs of some models.
+    RETURNS (list[dict]): The same, behind each model's the standard deviations between them.
+    """
+    rows = []
+    for model, own in groupby(runs, key=lambda run: run["model"]):
+        rows += list(own)
+        table = pd.DataFrame([row for row in rows if row["model"] == model])
+        if len(table) > 1:
+            spread = {m: float(table[m].astype(float).std()) for m in TITLES if m in table}
+            known = {m: value for m, value in spread.items() if pd.notna(value)}
+            rows.append({"model": model, "run": "standard deviation", "is_spread": True} | known)
+    return rows
 
 
 def _training_plots(results: Results, folder: Path) -> list[Plot]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..metrics import Floats
 from .bins import quantile_bins
-from .drawing import GREY, Plot, model_styles, new_figure, plain
+from .drawing import GREY, Plot, legend_columns, model_styles, new_figure, plain
 from .numbers import number, signed
 
 # Above this, points hide each other.
@@ -129,7 +129,7 @@ def plot_residuals(
     for i, (model, style) in enumerate(model_styles(list(residuals.columns)).items()):
         # Beside each other, so that bars do not hide bars.
         x = np.arange(len(names)) + 0.12 * (i - (residuals.shape[1] - 1) / 2)
-        form = {"capsize": 3, "ls": "none", "ms": 6, **style}
+        form: dict[str, Any] = {"capsize": 3, "ls": "none", "ms": 6, **style}
         axes.errorbar(x, means[model], yerr=errors[model], label=plain(model), **form)
     counts = np.bincount(bins)
     ticks = [f"{n}\nn = {c:,}" for n, c in zip(names, counts, strict=True)]
@@ -138,7 +138,7 @@ def plot_residuals(
     axes.grid(axis="y", alpha=0.3)
     axes.set_xlabel(plain(by_name))
     axes.set_ylabel("observed − predicted")  # noqa: RUF001
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=legend_columns(residuals.columns))
     described = (
         f"{model}: " + ", ".join(f"{signed(v)} at {n}" for n, v in zip(names, column, strict=True))
         for model, column in means.items()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from .drawing import Plot, model_styles, new_figure, plain
+from .drawing import Plot, legend_columns, model_styles, new_figure, plain
 
 
 def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str]) -> Plot:
@@ -18,7 +18,7 @@ def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str
     lines = {}
     for model, curve in curves:
         style = styles[model]
-        if len(curve) == 1:
+        if curve["step"].max() <= 1:
             # A dictionary learns in one go.
             lines[model] = axes.axhline(curve["r2"].iloc[0], color=style["color"], ls="--", lw=1.5)
         else:
@@ -32,7 +32,10 @@ def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str
     axes.set_xlabel("step of training")
     axes.set_ylabel("R² on the dev set")
     figure.legend(
-        list(lines.values()), [plain(m) for m in lines], loc="outside upper center", ncols=3
+        list(lines.values()),
+        [plain(m) for m in lines],
+        loc="outside upper center",
+        ncols=legend_columns(lines),
     )
     best = pd.DataFrame([(m, c["r2"].max()) for m, c in curves], columns=["model", "r2"])
     alt = "R² on the dev set during training. Best of each model: " + _best(best)
@@ -64,7 +67,7 @@ def plot_sizes(sizes: pd.DataFrame, models: Sequence[str]) -> Plot:
     axes.grid(alpha=0.3)
     axes.set_xlabel("training documents")
     axes.set_ylabel("R² on the test set")
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=legend_columns(sizes["model"].unique()))
     most = sizes[sizes["n_documents"] == sizes["n_documents"].max()]
     alt = (
         f"R² by number of training documents, {ticks[0]:,.0f} to {ticks[-1]:,.0f}. "

@@ -89,7 +89,10 @@ def test_page_begins_with_the_verdict(folder, page):
     for warning in data["warnings"]:
         assert first < text.index(warning)
     assert "training mean" in text
-    assert "two runs, run-1" in text
+    runs = [r["r2"] for r in data["runs"] if r["model"] == "two runs"]
+    spread = text[text.index("two runs, standard deviation") :]
+    assert text.index("two runs, run-1") < text.index("two runs, standard deviation")
+    assert f"<td>{np.std(runs, ddof=1):.3f}</td>" in spread[:200]
     for score in data["scores"]:
         assert f">{score['r2']:.3f}".replace("-", "\u2212") in page
 
