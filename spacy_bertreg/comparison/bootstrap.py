@@ -16,6 +16,10 @@ from ..metrics import METRICS
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+# The metrics of `spacy evaluate`, and beside R² what it would be if the reader could move and
+# stretch the predictions afterwards: a shift in level between training and test set is an error in
+# R², and none in this.
+MEASURES = ("r2", "pearson_squared", *(name for name in METRICS if name != "r2"))
 
 
 class Bootstrap:
@@ -38,11 +42,11 @@ class Bootstrap:
 
     def metrics(self, predicted: Floats) -> dict[str, Floats]:
         """predicted (ndarray): Predictions for the same documents.
-        RETURNS (dict[str, ndarray]): For each of `metrics.METRICS`, its value in each draw; NaN
-            where it is undefined.
+        RETURNS (dict[str, ndarray]): For each of `MEASURES`, its value in each draw; NaN where it
+            is undefined.
         """
         if not np.isfinite(predicted).all():
-            return {name: np.full(len(self._counts), np.nan) for name in METRICS}
+            return {name: np.full(len(self._counts), np.nan) for name in MEASURES}
         error = predicted - self._gold
         # Around the means, where sums of squares lose no digits; no metric depends on the origin.
         y, x = self._gold - self._gold.mean(), predicted - predicted.mean()
@@ -51,12 +55,14 @@ class Bootstrap:
         )
         with np.errstate(divide="ignore", invalid="ignore"):
             total_y, total_x = _spread(yy, sum_y, n), _spread(xx, sum_x, n)
+            pearson = (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x)
             return {
                 "r2": 1 - squared / total_y,
+                "pearson_squared": pearson**2,
                 "mse": squared / n,
                 "rmse": np.sqrt(squared / n),
                 "mae": absolute / n,
-                "pearson": (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x),
+                "pearson": pearson,
                 "spearman": self._spearman(predicted),
             }
 

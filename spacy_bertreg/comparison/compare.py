@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..metrics import METRICS
-from .bootstrap import LEVEL, Bootstrap, interval, relative
+from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
 from .models import LINE, MEAN, Model, baselines, find_models, read_model
 from .test_set import TestSet, read_test_set
 from .verdict import divergence, verdicts, warnings
@@ -29,8 +29,8 @@ class Comparison:
     test (TestSet): The documents.
     models (list[Model]): In the order given, then the baselines.
     scores (DataFrame): For each target and model: `model`, `target`, `n` documents, `n_groups`, and
-        each metric with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with several runs
-        their mean: what one more training can be expected to reach.
+        each of `MEASURES` with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with several
+        runs their mean: what one more training can be expected to reach.
     runs (DataFrame): For each target, model and run the metrics, and `diverged`: why the run is
         taken for a failed one, or None.
     differences (DataFrame): For each target and pair, `model` and `baseline`: of R² and MSE the
@@ -149,15 +149,15 @@ def _compare(
         for run, metrics in zip(model.runs, own, strict=True):
             runs.append({"model": model.name, "run": run.name, "target": target, **metrics})
         drawn = [bootstrap.metrics(p) for p in predicted]
-        draws[model.name] = {m: np.mean([d[m] for d in drawn], axis=0) for m in METRICS}
-        points[model.name] = {m: float(np.mean([metrics[m] for metrics in own])) for m in METRICS}
+        draws[model.name] = {m: np.mean([d[m] for d in drawn], axis=0) for m in MEASURES}
+        points[model.name] = {m: float(np.mean([metrics[m] for metrics in own])) for m in MEASURES}
         row = {
             "model": model.name,
             "target": target,
             "n": len(gold),
             "n_groups": bootstrap.n_groups,
         }
-        for metric in METRICS:
+        for metric in MEASURES:
             row[metric] = points[model.name][metric]
             row[f"{metric}_low"], row[f"{metric}_high"] = interval(draws[model.name][metric])
         scores.append(row)
@@ -207,6 +207,8 @@ def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:
     """RETURNS (dict[str, float]): The metrics, NaN where undefined, as for a prediction that is not
     finite."""
     if not np.isfinite(predicted).all():
-        return dict.fromkeys(METRICS, np.nan)
-    values = {name: metric(gold, predicted) for name, metric in METRICS.items()}
-    return {name: np.nan if value is None else value for name, value in values.items()}
+        return dict.fromkeys(MEASURES, np.nan)
+    found = {name: metric(gold, predicted) for name, metric in METRICS.items()}
+    values = {name: np.nan if value is None else value for name, value in found.items()}
+    values["pearson_squared"] = values["pearson"] ** 2
+    return {name: values[name] for name in MEASURES}

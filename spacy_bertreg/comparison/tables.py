@@ -14,6 +14,7 @@ from .compare import Comparison
 
 TITLES = {
     "r2": "R²",
+    "pearson_squared": "r²",
     "mse": "MSE",
     "rmse": "RMSE",
     "mae": "MAE",
@@ -193,7 +194,7 @@ def describe_intervals(comparison: Comparison) -> str:
 
 def _escape(text: str) -> str:
     escaped = "".join(LATEX.get(sign, sign) for sign in text)
-    return escaped.replace("R²", "$R^2$")
+    return escaped.replace("R²", "$R^2$").replace("r²", "$r^2$")
 
 
 def _with_interval(values: Iterable[float], template: str = "{:.3f}") -> str:

@@ -148,6 +148,11 @@ def plot_residuals(
         f"Mean of observed − predicted by {by_name}: above 0 a model predicts too low, below 0 "  # noqa: RUF001
         "too high. Bars: ± 1.96 standard errors, which take documents as independent."
     )
+    if by_name.startswith("observed"):
+        caption += (
+            " Any model that is not perfect draws extremes towards the middle, so that its points "
+            "rise from left to right: the flatter, the better."
+        )
     return Plot(name, figure, alt, caption)
 
 

@@ -29,6 +29,7 @@ def test_draws_are_the_metrics_of_documents_drawn_by_group():
         for name, metric in METRICS.items():
             expected = metric(1e6 + 1e-3 * gold[rows], 1e6 + 1e-3 * good[rows])
             assert drawn[name][draw] == pytest.approx(expected, rel=1e-4), name
+        assert drawn["pearson_squared"][draw] == pytest.approx(drawn["pearson"][draw] ** 2)
 
 
 def test_groups_are_drawn_whole_and_the_same_for_all_models():
