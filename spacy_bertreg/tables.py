@@ -145,13 +145,16 @@ def cell_error(path: Path, row: int, column: pd.Series, expected: str) -> ValueE
 
 def _read_fields(path: Path, separator: str, encoding: str) -> pd.DataFrame:
     # pandas fills a row that is too short without a word; the csv module leaves it as it is.
-    csv.field_size_limit(LONGEST_FIELD)
     with _open(path) as file_, io.TextIOWrapper(file_, encoding, newline="") as decoded:
         reader = csv.reader(decoded, delimiter=separator, strict=True)
+        usual = csv.field_size_limit(LONGEST_FIELD)
         try:
             rows = [row for row in reader if row]
         except csv.Error as error:
             raise ValueError(f"line {reader.line_num}: {error}") from error
+        finally:
+            # The limit is the whole program's: others count on it.
+            csv.field_size_limit(usual)
     if not rows:
         raise ValueError("it is empty. Expected a header and rows")
     header = rows.pop(0)

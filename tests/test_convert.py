@@ -1,3 +1,4 @@
+import csv
 import gzip
 import math
 
@@ -296,3 +297,10 @@ def test_values_are_exact(tmp_path):
     convert(write(table, tmp_path / "a.csv"), tmp_path, targets=["y"], shares=(1, 0, 0))
     assert [doc.cats["y"] for doc in read(tmp_path / "train.spacy")] == values
     assert not any(math.isnan(value) for value in values)
+
+
+def test_the_csv_modules_limit_stays_as_it_was(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "t.csv").write_text(f"text,y\n{'a ' * before},1\n")
+    assert len(read_table(tmp_path / "t.csv")["text"][0]) == 2 * before
+    assert csv.field_size_limit() == before
