@@ -1,8 +1,7 @@
-"""Targets: read from `doc.cats`, brought to mean 0 and standard deviation 1, and back."""
+"""Targets: which there are, and their observed values."""
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,45 +42,15 @@ def _gold_value(example: Example, target: str) -> float:
     return number
 
 
-@dataclass(frozen=True)
-class Standardizer:
-    """Linear map of each target to mean 0 and standard deviation 1, learned from known values.
-
-    mean (tuple[float, ...]): Mean of each target, in its unit.
-    std (tuple[float, ...]): Standard deviation of each target, in its unit; 1 for a constant.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def fit(cls, values: Floats) -> "Standardizer":
-        """values (ndarray): Shape (documents, targets), NaN where unknown; each target needs at
-        least one known value."""
-        std = np.nanstd(values, axis=0)
-        constant = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
-        return cls(
-            tuple(np.nanmean(values, axis=0).tolist()), tuple(np.where(constant, 1.0, std).tolist())
-        )
-
-    def transform(self, values: Floats) -> Floats:
-        """values (ndarray): In the target's unit. RETURNS (ndarray): Standardised."""
-        return (values - np.array(self.mean)) / np.array(self.std)
-
-    def inverse(self, values: Floats) -> Floats:
-        """values (ndarray): Standardised. RETURNS (ndarray): In the target's unit."""
-        return values * np.array(self.std) + np.array(self.mean)
-
-
-def fit_targets(
+def settle_targets(
     examples: Sequence[Example], targets: Sequence[str] | None, name: str
-) -> tuple[list[str], Floats, Standardizer]:
+) -> tuple[list[str], Floats]:
     """Settle which targets a component learns, and read them.
 
     examples (Sequence[Example]): The training examples.
     targets (Sequence[str] | None): Names of the targets; None for all that the examples hold.
     name (str): Name of the component, for the errors.
-    RETURNS (tuple): The names, their values (examples, targets), and the fitted standardizer.
+    RETURNS (tuple): The names, and their values (examples, targets).
     RAISES (ValueError): No targets in the examples, or none for one that was asked for.
     """
     found = find_targets(examples)
@@ -98,4 +67,4 @@ def fit_targets(
                 f"Component {name!r}: no training example has a value for the target {target!r}. "
                 f"The examples have: {', '.join(found) or 'no targets'}."
             )
-    return chosen, values, Standardizer.fit(values)
+    return chosen, values

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from ..covariates import CovariateScale
 from .candidates import find_candidates, folds_of
 from .context_rules import read_context
 from .formats import read_lexicon
@@ -29,6 +30,8 @@ def fit_dictionary(
     *,
     make_finder: Callable[[Lexicon, Lexicon], TermFinder],
     readout: type[Readout],
+    covariates: CovariateScale,
+    component: str,
     lexicon: str | Path | None,
     learn: Method | None,
     n_terms: int,
@@ -43,6 +46,8 @@ def fit_dictionary(
     targets (dict[str, ndarray]): Values by target, NaN where unknown.
     make_finder (Callable): Gives the finder of a lexicon's terms, with a context.
     readout (type[Readout]): Which readout to fit.
+    covariates (CovariateScale): What goes to the readout beside the terms.
+    component (str): The component's name, for the errors.
     attribute (str): What of a token is compared with a term, "orth_" or "lemma_".
     Others: See `DictionaryRegressor.initialize`.
     RETURNS (DictionaryModel): The fitted model.
@@ -99,9 +104,10 @@ def fit_dictionary(
                 f"{n_known} training documents have words and a value for the target {name!r}. "
                 f"Expected {readout.min_documents} at least for this readout."
             )
+    features = np.hstack([features, covariates(docs, component)])
     fitted = readout.fit(features[rows], values[rows], folds[rows], seed)
     means = tuple(np.nanmean(values, axis=0).tolist())
-    model = DictionaryModel(terms, rules, fitted, finder, means)
+    model = DictionaryModel(terms, rules, fitted, finder, means, covariates, component)
     return replace(model, lexicon=with_statistics(terms, model.explain(docs)))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
+from ..covariates import CovariateScale
 from .context_rules import ContextRules
 from .features import Matches, TermFeatures
 from .lexicon import Lexicon
@@ -70,8 +71,8 @@ class TermFinder:
 class Explained:
     """Predictions and what they come from.
 
-    scores (ndarray): Predictions in the targets' units, shape (documents, targets).
-    base (ndarray): What they would be without any term, of the same shape.
+    scores (ndarray): Predictions, transformed as the targets are, shape (documents, targets).
+    base (ndarray): What they would be without any term, of the same shape. Covariates count here.
     found (list[list[Match]]): The matches of each document.
     matches (Matches): The same, of all documents in one.
     contributions (ndarray): What each match adds to its document's prediction, shape (matches,
@@ -94,6 +95,8 @@ class DictionaryModel:
     readout (Readout): From features to targets.
     finder (TermFinder): Finds the terms.
     without_words (tuple[float, ...]): Predictions for a document of nothing but white space.
+    covariates (CovariateScale): What goes to the readout beside the features.
+    name (str): The component's, for the errors.
     """
 
     lexicon: Lexicon
@@ -101,24 +104,37 @@ class DictionaryModel:
     readout: Readout
     finder: TermFinder
     without_words: tuple[float, ...]
+    covariates: CovariateScale
+    name: str
 
     def predict(self, docs: Sequence[Doc]) -> Floats:
         """docs (Sequence[Doc]): The documents.
         RETURNS (ndarray): Predictions, shape (documents, targets)."""
         _, matches = self.finder(docs)
-        features = self.finder.features
-        scores = self.readout.predict(features.sums(features.shares(matches), matches))
+        scores = self.readout.predict(self._join(docs, matches, self._shares(matches)))
         scores[matches.n_words == 0] = self.without_words
         return scores
+
+    def _shares(self, matches: Matches) -> Floats:
+        return self.finder.features.shares(matches)
+
+    def _join(self, docs: Sequence[Doc], matches: Matches, shares: Floats) -> Floats:
+        sums = self.finder.features.sums(shares, matches)
+        if not self.covariates.names:
+            return sums
+        return np.hstack([sums, self.covariates(docs, self.name)])
 
     def explain(self, docs: Sequence[Doc]) -> Explained:
         """docs (Sequence[Doc]): The documents.
         RETURNS (Explained): Predictions, and what each term adds to them."""
         found, matches = self.finder(docs)
-        shares = self.finder.features.shares(matches)
-        sums = self.finder.features.sums(shares, matches)
-        base, contributions = self.readout.contributions(sums, shares, matches.documents)
-        scores = self.readout.predict(sums)
+        shares = self._shares(matches)
+        features = self._join(docs, matches, shares)
+        # No term has a share in a covariate.
+        beside = features.shape[1] - shares.shape[1]
+        shares = np.hstack([shares, np.zeros((len(shares), beside))])
+        base, contributions = self.readout.contributions(features, shares, matches.documents)
+        scores = self.readout.predict(features)
         scores[matches.n_words == 0] = base[matches.n_words == 0] = self.without_words
         return Explained(scores, base, found, matches, contributions)
 

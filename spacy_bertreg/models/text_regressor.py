@@ -6,35 +6,40 @@ from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, chain
 from thinc.types import Floats2d
 
+from ..layers.covariates import covariate_scale, with_covariates
+
 
 def TextRegressor_v1(
     doc2vec: Model[list[Doc], Floats2d] | None = None, nO: int | None = None
 ) -> Model[list[Doc], Floats2d]:
-    """A vector for each document, dropout ([training] dropout), and a linear head.
+    """A vector for each document, dropout ([training] dropout), the document's covariates, if the
+    component has any, and a linear head.
 
     doc2vec (Model[list[Doc], Floats2d] | None): Gives each document one vector. None for
         spacy-bertreg.TransformerListener.v1 with its defaults.
-    nO (int | None): Number of targets; None to take it from the training data.
-    RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, targets), standardised: 0 is
-        the training mean.
+    nO (int | None): Number of outputs; None to take it from the training data.
+    RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, targets times outputs of the
+        loss), on the model's scale: 0 is the training mean.
     """
     if doc2vec is None:
         from .transformer_listener import TransformerListener_v1  # imports torch
 
         doc2vec = TransformerListener_v1()
+    joined = with_covariates(chain(doc2vec, Dropout()))
     head: Model = Linear(nO=nO)
-    model: Model = chain(doc2vec, Dropout(), head)
+    model: Model = chain(joined, head)
     model.init = init
     model.set_ref("doc2vec", doc2vec)
+    model.set_ref("with_covariates", joined)
     model.set_ref("head", head)
     return model
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    doc2vec = model.get_ref("doc2vec")
-    head = model.get_ref("head")
+    doc2vec, joined, head = map(model.get_ref, ("doc2vec", "with_covariates", "head"))
     doc2vec.initialize(X=X)
-    head.set_dim("nI", doc2vec.get_dim("nO"), force=True)
+    joined.set_dim("nO", doc2vec.get_dim("nO") + len(covariate_scale(joined).columns), force=True)
+    head.set_dim("nI", joined.get_dim("nO"), force=True)
     if Y is not None:
         head.set_dim("nO", Y.shape[1], force=True)
     head.initialize()

@@ -15,6 +15,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_get_examples
 from thinc.api import Config
 
+from ..covariates import CovariateScale, copy_covariates
 from ..dictionary.fitting import fit_dictionary
 from ..dictionary.formats import parse_saved
 from ..dictionary.learning import Method
@@ -22,8 +23,10 @@ from ..dictionary.lexicon import LEARNED, Lexicon
 from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
+from ..predictions import Predictions
 from ..scorer import SCORE_WEIGHTS, regression_score
-from ..targets import fit_targets
+from ..target_scale import TargetScale, settle_transforms
+from ..targets import settle_targets
 from .regressor import Regressor, check_choice, check_output_key
 
 # spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
@@ -36,6 +39,10 @@ case_sensitive = false
 match_on = "text"
 context_window = 3
 readout = "ridge"
+transform = "standardize"
+bounds = null
+smearing = false
+covariates = []
 spans_key = "dictionary_regressor"
 scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
 """
@@ -44,7 +51,7 @@ DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["dictionary_regressor"]
 
 @Language.factory(
     "dictionary_regressor",
-    assigns=["doc.cats", "doc._.score", "doc.spans"],
+    assigns=["doc.cats", "doc._.score", "doc._.interval", "doc.spans"],
     default_config=DEFAULT_CONFIG,
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -56,6 +63,10 @@ def make_dictionary_regressor(
     match_on: str,
     context_window: int,
     readout: str,
+    transform: str | dict[str, str],
+    bounds: list[float] | dict[str, list[float]] | None,
+    smearing: bool,
+    covariates: list[str],
     spans_key: str | None,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "DictionaryRegressor":
@@ -68,6 +79,10 @@ def make_dictionary_regressor(
         match_on=match_on,
         context_window=context_window,
         readout=readout,
+        transform=transform,
+        bounds=bounds,
+        smearing=smearing,
+        covariates=covariates,
         spans_key=spans_key,
         scorer=scorer,
     )
@@ -78,7 +93,8 @@ class DictionaryRegressor(Regressor, Pipe):
     written to `doc.cats[target]` in the target's unit. Learned as a whole in `initialize`.
 
     The terms are in `doc.spans["dictionary_regressor"]`: `span.label_` is the term as listed,
-    `span.id_` its category, and `span._.contribution` what it adds to the prediction.
+    `span.id_` its category, and `span._.contribution` what it adds to the prediction: in the
+    target's unit, or on the transformed scale where the transform is curved.
     """
 
     def __init__(
@@ -91,6 +107,10 @@ class DictionaryRegressor(Regressor, Pipe):
         match_on: str = "text",
         context_window: int = 3,
         readout: str = "ridge",
+        transform: str | dict[str, str] = "standardize",
+        bounds: Sequence[float] | dict[str, list[float]] | None = None,
+        smearing: bool = False,
+        covariates: Sequence[str] = (),
         spans_key: str | None = "dictionary_regressor",
         scorer: Callable[..., dict[str, Any]] | None = regression_score,
     ) -> None:
@@ -104,6 +124,14 @@ class DictionaryRegressor(Regressor, Pipe):
         context_window (int): How many words before a term can change its weight, if `context` is
             set in the initialization.
         readout (str): "ridge", "random_forest" or "gradient_boosting".
+        transform (str | dict[str, str]): "none", "standardize" (which makes no difference here),
+            "log1p", "asinh" or "logit", for all targets or by target; see `TargetScale`.
+        bounds (Sequence[float] | dict[str, list[float]] | None): Low and high end of the target's
+            range, for "logit".
+        smearing (bool): Whether to predict the mean in the target's unit where the transform is
+            curved, by Duan's smearing (1983) with the residuals of the training documents.
+        covariates (Sequence[str]): Numbers in `doc.user_data["covariates"]` that go to the readout
+            beside the terms; "log_length" is made from the document.
         spans_key (str | None): Where in `doc.spans` the matched terms are put; None for nowhere,
             which is faster.
         scorer (Callable | None): Compares predictions with observed values.
@@ -120,6 +148,10 @@ class DictionaryRegressor(Regressor, Pipe):
             "match_on": check_choice("match_on", match_on, get_args(MatchOn), where),
             "context_window": context_window,
             "readout": check_choice("readout", readout, READOUTS, where),
+            "transform": transform,
+            "bounds": bounds if bounds is None or isinstance(bounds, dict) else list(bounds),
+            "smearing": smearing,
+            "covariates": list(covariates),
             "spans_key": spans_key,
         }
         if context_window < 1:
@@ -186,11 +218,23 @@ class DictionaryRegressor(Regressor, Pipe):
             if value < 1:
                 raise ValueError(f"{setting} is {value} in {where}. Expected 1 or more.")
         examples = list(get_examples())
-        names, values, _ = fit_targets(examples, targets, self.name)
+        for example in examples:
+            copy_covariates(example.reference, example.predicted)
+        names, values = settle_targets(examples, targets, self.name)
+        kinds, limits = settle_transforms(
+            names, self.cfg["transform"], self.cfg["bounds"], f"[components.{self.name}]"
+        )
+        self.scale = TargetScale.fit(names, values, kinds, limits)
+        self.calibration = None
+        self.note_training_texts(eg.reference for eg in examples)
+        docs = self._documents(examples, nlp)
+        transformed = self.scale.transform(values)
         self._model = fit_dictionary(
-            self._documents(examples, nlp),
+            docs,
             [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples],
-            dict(zip(names, values.T, strict=True)),
+            dict(zip(names, transformed.T, strict=True)),
+            covariates=CovariateScale.fit(docs, self.cfg["covariates"], self.name),
+            component=self.name,
             make_finder=self._finder,
             readout=READOUTS[self.cfg["readout"]],
             lexicon=lexicon,
@@ -203,6 +247,10 @@ class DictionaryRegressor(Regressor, Pipe):
             attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
         )
         self.cfg["targets"] = names
+        if self.cfg["smearing"]:
+            errors = (transformed - self._model.predict(docs)) / np.array(self.scale.std)
+            known = [column[~np.isnan(column)].tolist() for column in errors.T]
+            self.scale = self.scale.with_residuals(known)
         self.note_time()
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
@@ -255,23 +303,28 @@ class DictionaryRegressor(Regressor, Pipe):
             self.set_annotations(docs, self.predict(docs))
             return
         explained = self.explain(docs)
-        self.set_annotations(docs, explained.scores)
+        self.set_annotations(docs, self._predictions(explained.scores))
         self._set_spans(docs, explained)
 
-    def predict(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
+    def predict(self, docs: Iterable[Doc]) -> Predictions:
         """docs (Iterable[Doc]): The documents; they are not changed.
-        RETURNS (ndarray): Predictions in the targets' units, shape (documents, targets). A document
-            of nothing but white space gets the training means.
-        RAISES (ValueError): The component is not initialized.
+        RETURNS (Predictions): In the targets' units. A document of nothing but white space gets the
+            training means.
+        RAISES (ValueError): The component is not initialized, or a covariate is missing.
         """
         self.require_initialized()
         docs = list(docs)
         self._check_lemmas(docs)
-        return self._model.predict(docs)  # type: ignore[union-attr]
+        return self._predictions(self._model.predict(docs))  # type: ignore[union-attr]
+
+    def _predictions(self, transformed: NDArray[np.float64]) -> Predictions:
+        scaled = (transformed - np.array(self.scale.mean)) / np.array(self.scale.std)
+        return Predictions(self.scale.expected(scaled), scaled)
 
     def explain(self, docs: Iterable[Doc]) -> Explained:
         """docs (Iterable[Doc]): The documents; they are not changed.
-        RETURNS (Explained): Predictions as `predict` gives them, and what each term adds to them.
+        RETURNS (Explained): Predictions, transformed as the targets are, and what each term adds to
+            them.
         RAISES (ValueError): The component is not initialized.
         """
         self.require_initialized()
@@ -360,8 +413,12 @@ class DictionaryRegressor(Regressor, Pipe):
     def _fitted(self) -> dict[str, Any]:
         if self._model is None:
             return {}
-        means = list(self._model.without_words)
-        return {"readout": self._model.readout.to_dict(), "without_words": means}
+        return {
+            "readout": self._model.readout.to_dict(),
+            "without_words": list(self._model.without_words),
+            "covariates": self._model.covariates.to_dict(),
+            **self._learned(),
+        }
 
     def _load(self, state: dict[str, Any], folder: str) -> None:
         fitted = state["fitted"]
@@ -375,8 +432,16 @@ class DictionaryRegressor(Regressor, Pipe):
             for name in ("lexicon", "context")
         )
         readout = READOUTS[self.cfg["readout"]].from_dict(fitted["readout"])
-        finder, means = self._finder(lexicon, context), tuple(fitted["without_words"])
-        self._model = DictionaryModel(lexicon, context, readout, finder, means)
+        self._model = DictionaryModel(
+            lexicon,
+            context,
+            readout,
+            self._finder(lexicon, context),
+            tuple(fitted["without_words"]),
+            CovariateScale.from_dict(fitted["covariates"]),
+            self.name,
+        )
+        self._load_learned(fitted)
 
 
 def _contributions(span: Span) -> dict[str, float] | None:

@@ -1,6 +1,8 @@
 """`text_regressor`: predicts numbers from document vectors that learn with it."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,28 @@ from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 from wasabi import msg
 
-from ..losses import squared_error
+from ..covariates import CovariateScale, copy_covariates
+from ..layers.covariates import set_covariates
+from ..losses import Loss, SquaredLoss, mean_loss
+from ..predictions import Predictions
 from ..scorer import SCORE_WEIGHTS, regression_score
-from ..targets import Standardizer, fit_targets, gold_values
+from ..target_scale import MAX_RESIDUALS, TargetScale, settle_transforms
+from ..targets import gold_values, settle_targets
+from ..weights import document_weights, settle_target_weights
 from .regressor import Regressor, check_output_key, has_words
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
 output_key = "{target}"
+transform = "standardize"
+bounds = null
+smearing = false
+target_weights = null
+covariates = []
 scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
+
+[text_regressor.loss]
+@losses = "spacy-bertreg.squared.v1"
 
 [text_regressor.model]
 @architectures = "spacy-bertreg.TextRegressor.v1"
@@ -37,7 +52,7 @@ DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["text_regressor"]
 
 @Language.factory(
     "text_regressor",
-    assigns=["doc.cats", "doc._.score"],
+    assigns=["doc.cats", "doc._.score", "doc._.interval", "doc._.quantiles", "doc._.std"],
     default_config=DEFAULT_CONFIG,
     default_score_weights=SCORE_WEIGHTS,
 )
@@ -46,15 +61,34 @@ def make_text_regressor(
     name: str,
     model: Model[list[Doc], Floats2d],
     output_key: str,
+    transform: str | dict[str, str],
+    bounds: list[float] | dict[str, list[float]] | None,
+    smearing: bool,
+    target_weights: dict[str, float] | None,
+    covariates: list[str],
+    loss: Loss,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "TextRegressor":
     """Create a TextRegressor; see there for the arguments."""
-    return TextRegressor(nlp.vocab, model, name, output_key=output_key, scorer=scorer)
+    return TextRegressor(
+        nlp.vocab,
+        model,
+        name,
+        output_key=output_key,
+        transform=transform,
+        bounds=bounds,
+        smearing=smearing,
+        target_weights=target_weights,
+        covariates=covariates,
+        loss=loss,
+        scorer=scorer,
+    )
 
 
 class TextRegressor(Regressor, TrainablePipe):
     """Predict one number for each target and document, written to `doc.cats[target]` in the
-    target's unit. Inside, targets are standardised, so learning rates do not depend on the unit.
+    target's unit. Inside, targets are transformed and standardised, so learning rates do not depend
+    on the unit.
     """
 
     def __init__(
@@ -64,31 +98,63 @@ class TextRegressor(Regressor, TrainablePipe):
         name: str = "text_regressor",
         *,
         output_key: str = "{target}",
+        transform: str | dict[str, str] = "standardize",
+        bounds: Sequence[float] | dict[str, list[float]] | None = None,
+        smearing: bool = False,
+        target_weights: dict[str, float] | None = None,
+        covariates: Sequence[str] = (),
+        loss: Loss | None = None,
         scorer: Callable[..., dict[str, Any]] | None = regression_score,
     ) -> None:
         """Create an untrained component.
 
         vocab (Vocab): The pipeline's vocabulary.
-        model (Model[list[Doc], Floats2d]): Gives (documents, targets), standardised.
+        model (Model[list[Doc], Floats2d]): Gives (documents, targets times outputs of the loss), on
+            the model's scale.
         name (str): Name of the component in the pipeline.
         output_key (str): Key of a prediction in `doc.cats`, with the fields {target} and {name}.
+        transform (str | dict[str, str]): "none", "standardize", "log1p", "asinh" or "logit", for
+            all targets or by target; see `TargetScale`.
+        bounds (Sequence[float] | dict[str, list[float]] | None): Low and high end of the target's
+            range, for "logit".
+        smearing (bool): Whether to predict the mean in the target's unit where the transform is
+            curved, by Duan's smearing (1983): with the residuals of the training documents, each as
+            it was when last seen in training. Otherwise the transform is undone, which predicts
+            about the median.
+        target_weights (dict[str, float] | None): How much each target counts in the loss; 1 for one
+            that is not named. Documents have weights in `reference.user_data["weight"]`.
+        covariates (Sequence[str]): Numbers in `doc.user_data["covariates"]` that go to the head
+            beside the document's vector; "log_length" is made from the document.
+        loss (Loss | None): What predictions are measured by; None for the squared error.
         scorer (Callable | None): Compares predictions with observed values.
-        RAISES (ValueError): `output_key` does not hold {target}.
+        RAISES (ValueError): `output_key` does not hold {target}, or a transform does not go with
+            the loss.
         """
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.cfg = {"targets": [], "output_key": check_output_key(output_key, name)}
+        self.loss = SquaredLoss() if loss is None else loss
+        self.levels = self.loss.levels
+        self.cfg = {
+            "targets": [],
+            "output_key": check_output_key(output_key, name),
+            "transform": transform,
+            "bounds": bounds if bounds is None or isinstance(bounds, dict) else list(bounds),
+            "smearing": smearing,
+            "target_weights": target_weights,
+            "covariates": list(covariates),
+        }
+        if self.loss.log_link and transform != "none":
+            raise ValueError(
+                f"transform is {transform!r} in [components.{name}], but the loss has a log link, "
+                'which is a transform of its own. Expected transform = "none".'
+            )
         self.scorer = scorer
+        self._weight = 1.0
+        self._target_weights: list[float] = []
+        self._residuals: list[deque[float]] = []
         # In the model and not in cfg: spaCy's JSON keeps ten decimals, which is not exact.
-        self.model.attrs["target_mean"] = []
-        self.model.attrs["target_std"] = []
-
-    @property
-    def standardizer(self) -> Standardizer:
-        """RETURNS (Standardizer): Between the targets' units and the model's."""
-        attrs = self.model.attrs
-        return Standardizer(tuple(attrs["target_mean"]), tuple(attrs["target_std"]))
+        self.model.attrs["learned"] = {}
 
     @property
     def label_data(self) -> list[str]:
@@ -103,7 +169,7 @@ class TextRegressor(Regressor, TrainablePipe):
         targets: Sequence[str] | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """Find the targets, learn their means and standard deviations, and shape the model.
+        """Find the targets, learn their scale and that of the covariates, and shape the model.
 
         get_examples (Callable): Returns the training examples, with numbers in
             `example.reference.cats`. NaN or no value: unknown.
@@ -111,18 +177,28 @@ class TextRegressor(Regressor, TrainablePipe):
         targets (Sequence[str] | None): Names of the targets. None for all keys of `cats`, in
             order of appearance; needed if `cats` holds other components' labels too.
         labels (Sequence[str] | None): The same, as `spacy init labels` writes it.
-        RAISES (ValueError): No targets in the examples, or a value is not finite.
+        RAISES (ValueError): No targets in the examples; a value is not finite, or out of its
+            transform's range; or a covariate is missing.
         """
         self.start_clock(nlp)
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
-        names, values, standardizer = fit_targets(examples, targets or labels, self.name)
+        docs = [eg.reference for eg in examples]
+        names, values = settle_targets(examples, targets or labels, self.name)
+        where = f"[components.{self.name}]"
+        kinds, limits = settle_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
+        self._target_weights = settle_target_weights(names, self.cfg["target_weights"], where)
+        self._weight = float(document_weights(examples).mean()) or 1.0
+        self.scale = TargetScale.fit(names, values, kinds, limits, log_link=self.loss.log_link)
+        self.calibration = None
+        self.note_training_texts(docs)
+        self._residuals = [deque(maxlen=len(examples)) for _ in names]
         self.cfg["targets"] = names
-        self.model.attrs["target_mean"] = list(standardizer.mean)
-        self.model.attrs["target_std"] = list(standardizer.std)
-        sample = [i for i, eg in enumerate(examples) if len(eg.reference)][:10]
-        docs = [examples[i].reference for i in sample]
-        self.model.initialize(X=docs, Y=self.model.ops.asarray2f(values[sample].tolist()))
+        covariates = CovariateScale.fit(docs, self.cfg["covariates"], self.name)
+        set_covariates(self.model.get_ref("with_covariates"), covariates, self.name)
+        sample = [doc for doc in docs if len(doc)][:10]
+        shape = len(sample), len(names) * self.loss.n_outputs
+        self.model.initialize(X=sample, Y=self.model.ops.alloc2f(*shape))
         if nlp is not None:
             self._tell_what_learns(nlp)
 
@@ -135,37 +211,108 @@ class TextRegressor(Regressor, TrainablePipe):
             nlp.meta["freeze_report"] = report.to_dict()
             msg.info(report.summary())
 
-    def predict(self, docs: Iterable[Doc]) -> NDArray[np.float64]:
+    def predict(self, docs: Iterable[Doc]) -> Predictions:
         """docs (Iterable[Doc]): The documents; they are not changed.
-        RETURNS (ndarray): Predictions in the targets' units, shape (documents, targets). A document
-            of nothing but white space gets the training means.
-        RAISES (ValueError): The component is not initialized.
+        RETURNS (Predictions): In the targets' units. A document of nothing but white space gets
+            what the model predicts without evidence: the training means, or, of a curved transform,
+            the training mean on the transformed scale, brought back.
+        RAISES (ValueError): The component is not initialized, or a covariate is missing.
         """
         self.require_initialized()
         docs = list(docs)
-        scores = np.zeros((len(docs), len(self.targets)))
+        outputs = np.zeros((len(docs), len(self.targets) * self.loss.n_outputs))
         rows = np.flatnonzero(has_words(docs))
         if len(rows):
             predicted = self.model.predict([docs[row] for row in rows])
-            scores[rows] = self.model.ops.to_numpy(predicted)
-        return self.standardizer.inverse(scores)
+            outputs[rows] = self.model.ops.to_numpy(predicted)
+        by_target = self._by_target(outputs)
+        scaled = self.loss.point(by_target)
+        return Predictions(
+            self.scale.expected(scaled),
+            scaled,
+            self.loss.spread(by_target),
+            self.loss.quantiles(by_target),
+        )
+
+    def _by_target(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return outputs.reshape(len(outputs), len(self.targets), self.loss.n_outputs)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """See spaCy's TrainablePipe.update."""
+        examples = list(examples)
+        for example in examples:
+            copy_covariates(example.reference, example.predicted)
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """sgd (Optimizer): Updates the parameters with the gradients so far."""
         super().finish_update(sgd)
+        if self.cfg["smearing"]:
+            self.scale = self.scale.with_residuals([list(column) for column in self._residuals])
         self.note_time()
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """examples (Iterable[Example]): The batch. Unknown targets, and documents of nothing but
             white space, give no gradient.
-        scores (Floats2d): The model's output, standardised.
-        RETURNS (tuple[float, Floats2d]): Mean squared error in standard deviations, and its
-            gradient.
-        RAISES (ValueError): A target is not finite.
+        scores (Floats2d): The model's output, on its scale.
+        RETURNS (tuple[float, Floats2d]): Mean loss over the known values, on the model's scale, and
+            its gradient.
+        RAISES (ValueError): A target is not finite, or out of its transform's range.
         """
         validate_examples(examples, "TextRegressor.get_loss")
         self.require_initialized()
-        gold = self.standardizer.transform(gold_values(examples, self.targets))
+        examples = list(examples)
+        gold = self.scale.scale(gold_values(examples, self.targets))
         gold[~has_words(eg.predicted for eg in examples)] = np.nan
-        loss, d_scores = squared_error(self.model.ops.to_numpy(scores), gold)
+        outputs = np.asarray(self.model.ops.to_numpy(scores), dtype=np.float64)
+        weights = np.outer(document_weights(examples) / self._weight, self._target_weights)
+        loss, d_scores = mean_loss(self.loss, outputs, gold, weights)
+        errors = gold - self.loss.point(self._by_target(outputs))
+        for column, residuals in zip(errors.T, self._residuals, strict=True):
+            residuals.extend(column[~np.isnan(column)].tolist())
         return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """RETURNS (bytes): The component's learned state."""
+        self.model.attrs["learned"] = self._learned()
+        return super().to_bytes(exclude=exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TextRegressor":
+        """bytes_data (bytes): What `to_bytes` gave. RETURNS (TextRegressor): Itself."""
+        super().from_bytes(bytes_data, exclude=exclude)
+        self._load_learned(self.model.attrs["learned"])
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """path (str | Path): Folder to write."""
+        self.model.attrs["learned"] = self._learned()
+        super().to_disk(path, exclude=exclude)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TextRegressor":
+        """path (str | Path): Folder that `to_disk` wrote. RETURNS (TextRegressor): Itself."""
+        super().from_disk(path, exclude=exclude)
+        self._load_learned(self.model.attrs["learned"])
+        return self
+
+    def _learned(self) -> dict[str, Any]:
+        weights = {"weight": self._weight, "target_weights": list(self._target_weights)}
+        return {**super()._learned(), **weights}
+
+    def _load_learned(self, data: dict[str, Any]) -> None:
+        super()._load_learned(data)
+        self._weight, self._target_weights = data["weight"], list(data["target_weights"])
+        # Of a pipeline that is trained further: as many as are kept.
+        self._residuals = [deque(column, maxlen=MAX_RESIDUALS) for column in self._load_errors()]
+
+    def _load_errors(self) -> list[list[float]]:
+        if not self.scale.residuals:
+            return [[] for _ in self.targets]
+        pairs = zip(self.scale.residuals, self.scale.std, strict=True)
+        return [[error / std for error in column] for column, std in pairs]

@@ -91,7 +91,7 @@ def test_components_can_be_pickled(trained):
     expected = predictions(trained)
     restored = pickle.loads(pickle.dumps(trained.get_pipe(trained.pipe_names[-1])))  # noqa: S301
     docs = list(trained.pipe(TEXTS))
-    np.testing.assert_allclose(restored.predict(docs)[:, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(restored.predict(docs).values[:, 0], expected, atol=1e-5)
 
 
 def test_prediction_leaves_documents_alone(trained):

@@ -60,8 +60,9 @@ class Ridge:
         self, features: Floats, shares: Floats, documents: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         """See `Readout.contributions`."""
-        base = np.repeat(self.intercept[None], len(features), axis=0)
-        return base, shares @ self.coefficients
+        # A feature in which no term has a share is a covariate, or 0.
+        beside = np.where(shares.any(axis=0), 0.0, features)
+        return beside @ self.coefficients + self.intercept, shares @ self.coefficients
 
     def to_dict(self) -> dict[str, Any]:
         """RETURNS (dict): The fitted values as lists."""

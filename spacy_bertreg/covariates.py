@@ -1,0 +1,139 @@
+"""Covariates: numbers that go with a document, beside its text."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE
+from spacy.tokens import Doc
+
+Floats = NDArray[np.float64]
+
+# Key of `doc.user_data`, and of the context in `nlp.pipe(..., as_tuples=True)`, under which a
+# document's covariates are: {"n_headlines": 3, "gdp": None}.
+COVARIATES = "covariates"
+# Made from the document itself: log(1 + number of tokens that are not white space).
+LOG_LENGTH = "log_length"
+
+
+def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -> Floats:
+    """docs (Sequence[Doc]): With `doc.user_data["covariates"]`, numbers by name; or read by
+        `nlp.pipe(..., as_tuples=True)` with contexts that have it. None and NaN: unknown.
+    names (Sequence[str]): Which to read; "log_length" is made from the document.
+    component (str): Who asks, for the errors.
+    RETURNS (ndarray): Shape (documents, names), NaN where unknown.
+    RAISES (ValueError): A document has no such covariate, or it is not a number.
+    """
+    given = [name for name in names if name != LOG_LENGTH]
+    rows = np.zeros((len(docs), len(names)))
+    for row, doc in zip(rows, docs, strict=True):
+        own = _of(doc)
+        for column, name in enumerate(names):
+            if name == LOG_LENGTH:
+                row[column] = math.log1p(len(doc) - int(doc.to_array(IS_SPACE).sum()))
+            elif own is None or name not in own:
+                found = "none" if own is None else ", ".join(map(repr, own)) or "none"
+                raise ValueError(
+                    f"Component {component!r} expects the covariates "
+                    f"{', '.join(map(repr, given))}, but the document {doc.text[:60]!r} has "
+                    f"{found}. Set doc.user_data[{COVARIATES!r}] = {{{name!r}: NUMBER}} before the "
+                    "pipeline runs, None for a value that is unknown."
+                )
+            else:
+                row[column] = _number(own[name], name, doc)
+    return rows
+
+
+def _of(doc: Doc) -> Mapping[str, Any] | None:
+    own = doc.user_data.get(COVARIATES)
+    if own is None and isinstance(doc._context, Mapping):
+        own = doc._context.get(COVARIATES)
+    return own
+
+
+def _number(value: Any, name: str, doc: Doc) -> float:
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isinf(number):
+        raise ValueError(
+            f"The covariate {name!r} is {value!r} for the document {doc.text[:60]!r}. Expected a "
+            "finite number, or None where it is unknown."
+        )
+    return number
+
+
+def copy_covariates(reference: Doc, predicted: Doc) -> None:
+    """Give a document for prediction the covariates that an annotated one has, if it has none.
+
+    reference (Doc): With annotations. predicted (Doc): Without."""
+    if COVARIATES in reference.user_data:
+        predicted.user_data.setdefault(COVARIATES, reference.user_data[COVARIATES])
+
+
+@dataclass(frozen=True)
+class CovariateScale:
+    """Covariates as a model takes them: standardised, an unknown one 0, the training mean, and for
+    each an indicator that is 1 where it is unknown.
+
+    names (tuple[str, ...]): Their names.
+    mean (tuple[float, ...]): Means over the training documents.
+    std (tuple[float, ...]): Standard deviations; 1 for a constant.
+    """
+
+    names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @classmethod
+    def fit(cls, docs: Sequence[Doc], names: Sequence[str], component: str) -> "CovariateScale":
+        """docs (Sequence[Doc]): The training documents. names (Sequence[str]): What to read.
+        component (str): Who asks, for the errors.
+        RETURNS (CovariateScale): Fitted to them.
+        RAISES (ValueError): As `read_covariates`, or no document has a value for one."""
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"covariates of the component {component!r} names one twice: {list(names)}."
+            )
+        values = read_covariates(docs, names, component)
+        means, stds = [], []
+        for name, column in zip(names, values.T, strict=True):
+            known = column[~np.isnan(column)]
+            if not len(known):
+                raise ValueError(
+                    f"Component {component!r}: no training document has a value for the covariate "
+                    f"{name!r}."
+                )
+            means.append(float(known.mean()))
+            stds.append(1.0 if known.min() == known.max() else float(known.std()))
+        return cls(tuple(names), tuple(means), tuple(stds))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """RETURNS (tuple[str, ...]): Names of what it gives: the covariates, then their indicators;
+        "log_length" is never unknown and has none."""
+        given = [name for name in self.names if name != LOG_LENGTH]
+        return (*self.names, *(f"{name} unknown" for name in given))
+
+    def __call__(self, docs: Sequence[Doc], component: str) -> Floats:
+        """docs (Sequence[Doc]): Documents. component (str): Who asks, for the errors.
+        RETURNS (ndarray): Shape (documents, columns).
+        RAISES (ValueError): As `read_covariates`."""
+        values = read_covariates(docs, self.names, component)
+        scaled = (values - np.array(self.mean)) / np.array(self.std)
+        unknown = np.isnan(values)
+        given = [i for i, name in enumerate(self.names) if name != LOG_LENGTH]
+        return np.concatenate([np.where(unknown, 0.0, scaled), unknown[:, given]], axis=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): Of lists, for msgpack."""
+        return {name: list(value) for name, value in self.__dict__.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Iterable[Any]]) -> "CovariateScale":
+        """data (Mapping): What `to_dict` gave. RETURNS (CovariateScale): The same."""
+        return cls(**{name: tuple(value) for name, value in data.items()})

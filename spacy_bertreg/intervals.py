@@ -1,0 +1,115 @@
+"""Prediction intervals that hold what they promise: split conformal prediction.
+
+The promise: if calibration documents and new documents come from the same source (they are
+exchangeable), the interval of a new document holds its value with a probability of the level or
+more, whatever the model (Vovk, Gammerman & Shafer 2005; Lei et al. 2018, JASA 113:1094-1111).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .predictions import Predictions
+
+Floats = NDArray[np.float64]
+
+METHODS = ("plain", "normalised", "quantiles")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How wide intervals are, learned from documents that the model was not trained on.
+
+    method (str): "plain": prediction ± width. "normalised": prediction ± width times the predicted
+        standard deviation (Lei et al. 2018, section 5.2). "quantiles": the outermost predicted
+        quantiles, each moved out by the width, which may be negative (Romano, Patterson & Candès
+        2019, NeurIPS).
+    level (float): The share of new values that intervals are to hold.
+    widths (tuple[float, ...]): Of each target, on the model's scale.
+    n (tuple[int, ...]): For each target, from how many documents.
+    """
+
+    method: str
+    level: float
+    widths: tuple[float, ...]
+    n: tuple[int, ...]
+
+    @classmethod
+    def fit(
+        cls, predictions: Predictions, gold: Floats, level: float, method: str
+    ) -> "Calibration":
+        """predictions (Predictions): Of the calibration documents.
+        gold (ndarray): The observed values on the model's scale, shape (documents, targets), NaN
+            where unknown.
+        level (float): Between 0 and 1.
+        method (str): One of the three.
+        RETURNS (Calibration): The calibration.
+        RAISES (ValueError): The model does not predict what the method takes, the level is out of
+            range, or a target has too few values for the level.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"The level is {level}. Expected a number between 0 and 1, as 0.9.")
+        low, high, unit = _parts(predictions, method)
+        scores = np.maximum(low - gold, gold - high) / unit
+        widths, n = [], []
+        for column in scores.T:
+            known = np.sort(column[~np.isnan(column)])
+            # One place beyond the plain quantile, since the new document could be anywhere.
+            place = math.ceil((len(known) + 1) * level)
+            if place > len(known):
+                raise ValueError(
+                    f"{len(known)} documents with a known value are too few to calibrate intervals "
+                    f"of level {level:g}. Expected {math.ceil(level / (1 - level))} or more."
+                )
+            widths.append(float(known[place - 1]))
+            n.append(len(known))
+        return cls(method, level, tuple(widths), tuple(n))
+
+    def intervals(self, predictions: Predictions) -> Floats:
+        """predictions (Predictions): Of some documents.
+        RETURNS (ndarray): Low and high ends on the model's scale, shape (documents, targets, 2)."""
+        low, high, unit = _parts(predictions, self.method)
+        width = np.array(self.widths) * unit
+        low, high = low - width, high + width
+        # Quantiles that were moved in may have passed each other.
+        middle = (low + high) / 2
+        return np.stack([np.minimum(low, middle), np.maximum(high, middle)], axis=-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): For msgpack."""
+        return {**self.__dict__, "widths": list(self.widths), "n": list(self.n)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
+        """data (Mapping): What `to_dict` gave. RETURNS (Calibration): The same."""
+        return cls(data["method"], data["level"], tuple(data["widths"]), tuple(data["n"]))
+
+
+def default_method(predictions: Predictions) -> str:
+    """RETURNS (str): The method that uses most of what the model predicts."""
+    if predictions.quantiles is not None:
+        return "quantiles"
+    return "plain" if predictions.spread is None else "normalised"
+
+
+def _parts(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats]:
+    """RETURNS (tuple): What lies between low and high is inside, and what a width counts in."""
+    scaled = predictions.scaled
+    if method == "plain":
+        return scaled, scaled, np.ones_like(scaled)
+    if method == "normalised" and predictions.spread is not None:
+        return scaled, scaled, predictions.spread
+    if method == "quantiles" and predictions.quantiles is not None:
+        quantiles = predictions.quantiles
+        return quantiles[..., 0], quantiles[..., -1], np.ones_like(scaled)
+    takes = {
+        "normalised": "spacy-bertreg.gaussian.v1 or spacy-bertreg.poisson.v1",
+        "quantiles": "spacy-bertreg.pinball.v1",
+    }
+    if method in takes:
+        raise ValueError(f"The method {method!r} takes a model trained with {takes[method]}.")
+    raise ValueError(f"The method is {method!r}. Expected one of {', '.join(METHODS)}.")

@@ -1,0 +1,41 @@
+"""Covariates beside a document's vector."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..covariates import CovariateScale
+
+
+def with_covariates(doc2vec: Model[list[Doc], Floats2d]) -> Model[list[Doc], Floats2d]:
+    """doc2vec (Model[list[Doc], Floats2d]): Gives each document a vector.
+    RETURNS (Model[list[Doc], Floats2d]): The same with the columns that `set_covariates` named."""
+    attrs: dict[str, Any] = {"scale": {}, "component": ""}
+    return Model("with_covariates", forward, layers=[doc2vec], attrs=attrs, dims={"nO": None})
+
+
+def set_covariates(model: Model, scale: CovariateScale, component: str) -> None:
+    """model (Model): Made by `with_covariates`. scale (CovariateScale): What to read.
+    component (str): Who asks, for the errors."""
+    model.attrs["scale"] = scale.to_dict()
+    model.attrs["component"] = component
+
+
+def covariate_scale(model: Model) -> CovariateScale:
+    """model (Model): Made by `with_covariates`. RETURNS (CovariateScale): What it joins."""
+    return CovariateScale.from_dict(model.attrs["scale"])
+
+
+def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Callable]:
+    vectors, backprop = model.layers[0](docs, is_train)
+    scale = covariate_scale(model)
+    if not scale.names:
+        return vectors, backprop
+    columns: Any = scale(docs, model.attrs["component"])
+    values: Any = model.ops.asarray(columns, dtype="f")
+    width = vectors.shape[1]
+    joined = model.ops.xp.hstack([vectors, values])
+    return joined, lambda d_joined: backprop(model.ops.as_contig(d_joined[:, :width]))
