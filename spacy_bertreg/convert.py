@@ -9,6 +9,7 @@ import pandas as pd
 import spacy
 from spacy.tokens import Doc, DocBin
 
+from .covariates import COVARIATES, LOG_LENGTH
 from .files import write_whole
 from .splits import SPLITS, count_shared, split_by_column, split_by_date, split_by_group
 from .tables import (
@@ -19,7 +20,9 @@ from .tables import (
     numbers_of,
     read_table,
     texts_of,
+    weights_of,
 )
+from .weights import WEIGHT
 
 SHARES = (0.7, 0.1, 0.2)
 WORD_PERCENTILES = (0, 25, 50, 75, 100)
@@ -36,6 +39,8 @@ def convert(
     id_column: str | None = None,
     group: str | None = None,
     time: str | None = None,
+    covariates: Sequence[str] = (),
+    weight: str | None = None,
     shares: Sequence[float] | None = None,
     dev_from: str | None = None,
     test_from: str | None = None,
@@ -45,7 +50,7 @@ def convert(
     encoding: str = "utf-8",
 ) -> pd.DataFrame:
     """Write train.spacy, dev.spacy and test.spacy. Documents hold the targets in `doc.cats`, and
-    `id`, `group` and `time` in `doc.user_data`.
+    `id`, `group`, `time`, `covariates` (a dict) and `weight` in `doc.user_data`.
 
     path (str | Path): Table with a header: .csv, .tsv, .jsonl, each also with .gz, or .parquet.
     output (str | Path): Folder to write to.
@@ -56,6 +61,9 @@ def convert(
     group (str | None): Column of what belongs together, such as the author. A split at random
         keeps groups whole; the others only note them. None for equal texts.
     time (str | None): Column with ISO dates, with or without a time of day, or months.
+    covariates (Sequence[str]): Columns with numbers that go with a document, for the regressors'
+        `covariates`. An empty cell is unknown.
+    weight (str | None): Column with numbers of 0 or more: how much a document counts in training.
     shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
         file out. None for 0.7, 0.1 and 0.2, unless another way to split is asked for.
     dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
@@ -73,11 +81,20 @@ def convert(
     path, output = Path(path), Path(output)
     if not targets:
         raise ValueError("No target column is named. Expected at least one, as --target rating.")
+    if LOG_LENGTH in covariates:
+        raise ValueError(
+            f"--covariate {LOG_LENGTH} is made from the document, and needs no column. Expected it "
+            "in the config only, or another name for the column."
+        )
     _check_ways(shares, dev_from, test_from, split_column, time)
     table = read_table(path, encoding)
-    check_columns(table, [text, *targets, id_column, group, time, split_column], path)
+    check_columns(
+        table, [text, *targets, id_column, group, time, *covariates, weight, split_column], path
+    )
     texts = texts_of(table[text], path)
     values = pd.DataFrame({target: numbers_of(table[target], path) for target in targets})
+    beside = {name: numbers_of(table[name], path) for name in covariates}
+    weights = None if weight is None else weights_of(table[weight], path)
     ids = [str(row) for row in range(1, len(table) + 1)]
     if id_column is not None:
         ids = names_of(table[id_column], path, "an id")
@@ -107,6 +124,14 @@ def convert(
             doc.user_data["group"] = groups[row]
             if time is not None:
                 doc.user_data["time"] = str(table[time].iloc[row]).strip()
+            if covariates:
+                # None and not NaN: what is unknown reads alike in JSON.
+                doc.user_data[COVARIATES] = {
+                    name: None if math.isnan(numbers[row]) else numbers[row]
+                    for name, numbers in beside.items()
+                }
+            if weights is not None:
+                doc.user_data[WEIGHT] = weights[row]
             words[row] = _count_words(doc)
             bin_.add(doc)
         files[output / f"{name}.spacy"] = bin_.to_bytes()

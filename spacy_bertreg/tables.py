@@ -135,6 +135,16 @@ def numbers_of(column: pd.Series, path: Path) -> list[float]:
     return numbers
 
 
+def weights_of(column: pd.Series, path: Path) -> list[float]:
+    """RETURNS (list[float]): The column's numbers.
+    RAISES (ValueError): A cell is no finite number of 0 or more, or is empty."""
+    weights = numbers_of(column, path)
+    for row, weight in enumerate(weights, start=1):
+        if not weight >= 0:
+            raise cell_error(path, row, column, "a number of 0 or more")
+    return weights
+
+
 def cell_error(path: Path, row: int, column: pd.Series, expected: str) -> ValueError:
     """RETURNS (ValueError): Names the row, counted from 1 below the header, and what it holds."""
     found = column.iloc[row - 1]

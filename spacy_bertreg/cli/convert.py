@@ -28,6 +28,13 @@ def convert_cli(
         typer.Option(help="Column of what belongs together: in one split if split at random"),
     ] = None,
     time: Annotated[str | None, typer.Option(help="Column with dates, as 2016-01-31")] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(help="Column with a number that goes with a document; may be repeated"),
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="Column with how much a document counts in training")
+    ] = None,
     split: Annotated[
         tuple[float, float, float] | None,
         typer.Option(help="Shares of train, dev and test, at random  [default: 0.7 0.1 0.2]"),
@@ -59,6 +66,8 @@ def convert_cli(
             id_column=id_,
             group=group,
             time=time,
+            covariates=covariate or [],
+            weight=weight,
             shares=split,
             dev_from=dev_from,
             test_from=test_from,
