@@ -59,11 +59,11 @@ class Calibration:
         for column in scores.T:
             known = np.sort(column[~np.isnan(column)])
             # One place beyond the plain quantile, since the new document could be anywhere.
-            place = math.ceil((len(known) + 1) * level)
+            place = math.ceil(round((len(known) + 1) * level, 9))
             if place > len(known):
                 raise ValueError(
-                    f"{len(known)} documents with a known value are too few to calibrate intervals "
-                    f"of level {level:g}. Expected {math.ceil(level / (1 - level))} or more."
+                    f"{len(known)} documents with a known value are too few for intervals "
+                    f"of level {level:g}. Expected {_fewest(level)} or more."
                 )
             widths.append(float(known[place - 1]))
             n.append(len(known))
@@ -89,11 +89,23 @@ class Calibration:
         return cls(data["method"], data["level"], tuple(data["widths"]), tuple(data["n"]))
 
 
+def _fewest(level: float) -> int:
+    return math.ceil(round(level / (1 - level), 9))
+
+
 def default_method(predictions: Predictions) -> str:
     """RETURNS (str): The method that uses most of what the model predicts."""
     if predictions.quantiles is not None:
         return "quantiles"
     return "plain" if predictions.spread is None else "normalised"
+
+
+def is_inside(gold: Floats, intervals: Floats) -> NDArray[np.bool_]:
+    """gold (ndarray): Observed values, shape (documents,). intervals (ndarray): Low and high ends,
+        shape (documents, 2).
+    RETURNS (ndarray): For each document, whether the value is inside."""
+    low, high = intervals.T
+    return (low <= gold) & (gold <= high)
 
 
 def _parts(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats]:

@@ -1,6 +1,8 @@
 """What a regressor predicts."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,3 +26,13 @@ class Predictions:
     scaled: Floats
     spread: Floats | None = None
     quantiles: Floats | None = None
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
+        """parts (Sequence[Predictions]): Of one model, at least one.
+        RETURNS (Predictions): Of all their documents."""
+        columns: dict[str, Any] = {}
+        for field in fields(cls):
+            arrays = [getattr(part, field.name) for part in parts]
+            columns[field.name] = None if arrays[0] is None else np.concatenate(arrays)
+        return cls(**columns)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from spacy.training import Example
 
-from .intervals import Calibration
+from .intervals import Calibration, is_inside
 from .metrics import METRICS, Floats
 from .target_scale import TargetScale
 from .targets import gold_values
@@ -95,9 +95,8 @@ def _transformed(scale: TargetScale, column: int, values: Floats) -> Floats:
 def _coverage(observed: Floats, intervals: Floats) -> dict[str, float | None]:
     if not len(observed):
         return {"coverage": None, "mean_width": None}
-    low, high = intervals.T
-    inside = (low <= observed) & (observed <= high)
-    return {"coverage": float(inside.mean()), "mean_width": float((high - low).mean())}
+    inside, widths = is_inside(observed, intervals), np.diff(intervals, axis=1)
+    return {"coverage": float(inside.mean()), "mean_width": float(widths.mean())}
 
 
 def _mean(per_target: dict[str, dict[str, Any]], metric: str) -> float | None:

@@ -4,6 +4,7 @@ spaCy imports this for each of its commands: whatever takes time to import is im
 functions.
 """
 
+from .calibrate import calibrate_cli
 from .compare import compare_cli
 from .convert import convert_cli
 from .explain import explain_cli
@@ -14,6 +15,7 @@ from .report import report_cli
 
 __all__ = [
     "bertreg_cli",
+    "calibrate_cli",
     "compare_cli",
     "convert_cli",
     "explain_cli",

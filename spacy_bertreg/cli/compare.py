@@ -41,6 +41,7 @@ def compare_cli(
         from ..comparison.models import MEAN
         from ..comparison.tables import (
             cost_table,
+            coverage_table,
             describe_intervals,
             difference_table,
             run_table,
@@ -55,7 +56,8 @@ def compare_cli(
         differences = difference_table(comparison).drop(columns="MSE")
         # A difference from the training mean says what R² says already.
         differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
-        for table in (scores, differences, run_table(comparison), cost_table(comparison)):
+        further = [make(comparison) for make in (run_table, coverage_table, cost_table)]
+        for table in (scores, differences, *further):
             if len(table):
                 aligns = ["r" if column else "l" for column in range(table.shape[1])]
                 header = list(table.columns)

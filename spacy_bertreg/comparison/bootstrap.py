@@ -66,6 +66,12 @@ class Bootstrap:
                 "spearman": self._spearman(predicted),
             }
 
+    def mean(self, values: Floats) -> Floats:
+        """values (ndarray): A number for each document.
+        RETURNS (ndarray): Their mean in each draw."""
+        total, n = self._sums(values, np.ones_like(values))
+        return total / n
+
     def _sums(self, *values: Floats) -> Floats:
         """RETURNS (ndarray): The sum of each kind of value in each draw, shape (values, draws)."""
         by_group = np.zeros((len(values), self.n_groups))

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..intervals import is_inside
 from ..metrics import METRICS
 from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
-from .models import LINE, MEAN, Model, baselines, find_models, read_model
+from .models import LINE, MEAN, Model, Run, baselines, find_models, read_model
 from .test_set import TestSet, read_test_set
-from .verdict import divergence, verdicts, warnings
+from .verdict import coverage_warnings, divergence, verdicts, warnings
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,10 @@ class Comparison:
         `r2_difference` and the `r2_change`, which is the difference as a share of the baseline's
         value, as Wang 2024 states them, each with its paired interval. The change is NaN where the
         baseline's R² is not positive.
+    coverage (DataFrame): For each target, model and run with calibrated intervals: `model`, `run`,
+        `target`, `method`, `level`, `n_calibration` documents, and on the test set the `coverage`
+        (share of values inside) with its bootstrap interval, and the `mean_width` in the target's
+        unit.
     verdicts (DataFrame): For each `target` a `sentence`.
     warnings (list[str]): What must not go unseen.
     settings (dict[str, Any]): Of the intervals, and the names of the files.
@@ -47,6 +52,7 @@ class Comparison:
     scores: pd.DataFrame
     runs: pd.DataFrame
     differences: pd.DataFrame
+    coverage: pd.DataFrame
     verdicts: pd.DataFrame
     warnings: list[str]
     settings: dict[str, Any]
@@ -108,7 +114,7 @@ def compare(
     targets = list(dict.fromkeys(t for m in models for r in m.runs for t in r.predictions))
     models += baselines(train, documents, targets)
     parts = [_compare(target, models, documents, n_resamples, seed) for target in targets]
-    scores, runs, differences = (
+    scores, runs, differences, coverage = (
         pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)
     )
     return Comparison(
@@ -117,8 +123,9 @@ def compare(
         scores,
         runs,
         differences,
+        coverage,
         verdicts(scores, differences),
-        warnings(models, scores, runs, differences),
+        [*warnings(models, scores, runs, differences), *coverage_warnings(coverage)],
         {
             "test": str(test),
             "train": str(train),
@@ -135,12 +142,12 @@ def compare(
 
 def _compare(
     target: str, models: Iterable[Model], test: TestSet, n_resamples: int, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """RETURNS (tuple): Scores, runs and differences for one target."""
+) -> tuple[pd.DataFrame, ...]:
+    """RETURNS (tuple): Scores, runs, differences and coverage for one target."""
     known = np.flatnonzero(test.gold[target].notna())
     gold = test.gold[target].to_numpy()[known]
     bootstrap = Bootstrap(gold, [test.groups[i] for i in known], n_resamples=n_resamples, seed=seed)
-    scores, runs, draws, points = [], [], {}, {}
+    scores, runs, coverage, draws, points = [], [], [], {}, {}
     for model in models:
         predicted = [r.predictions[target][known] for r in model.runs if target in r.predictions]
         if not predicted:
@@ -148,6 +155,9 @@ def _compare(
         own = [_metrics(gold, p) for p in predicted]
         for run, metrics in zip(model.runs, own, strict=True):
             runs.append({"model": model.name, "run": run.name, "target": target, **metrics})
+            if target in run.intervals:
+                own_run = {"model": model.name, "run": run.name, "target": target}
+                coverage.append(own_run | _coverage(run, target, gold, known, bootstrap))
         drawn = [bootstrap.metrics(p) for p in predicted]
         draws[model.name] = {m: np.mean([d[m] for d in drawn], axis=0) for m in MEASURES}
         points[model.name] = {m: float(np.mean([metrics[m] for metrics in own])) for m in MEASURES}
@@ -168,7 +178,25 @@ def _compare(
     ]
     table = pd.DataFrame(runs)
     table["diverged"] = pd.Series(divergence(table), dtype=object)
-    return pd.DataFrame(scores), table, pd.DataFrame(differences)
+    return pd.DataFrame(scores), table, pd.DataFrame(differences), pd.DataFrame(coverage)
+
+
+def _coverage(
+    run: Run, target: str, gold: Floats, known: NDArray[np.int64], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    calibration, place = run.calibrations[target]
+    ends = run.intervals[target][known]
+    inside = is_inside(gold, ends).astype(float)
+    low, high = interval(bootstrap.mean(inside))
+    return {
+        "method": calibration.method,
+        "level": calibration.level,
+        "n_calibration": calibration.n[place],
+        "coverage": float(inside.mean()),
+        "coverage_low": low,
+        "coverage_high": high,
+        "mean_width": float(np.diff(ends, axis=1).mean()),
+    }
 
 
 def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -13,6 +13,8 @@ import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
 
+from ..covariates import COVARIATES
+from ..intervals import Calibration
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
 from .test_set import TestSet, lengths, read_docs
@@ -31,11 +33,17 @@ class Run:
     path (str): Its pipeline or file; empty for a baseline.
     predictions (dict[str, ndarray]): By target, a prediction for each document of the test set,
         NaN where there is none.
+    intervals (dict[str, ndarray]): By target of a calibrated regressor, the low and high ends,
+        shape (documents, 2).
+    calibrations (dict[str, tuple[Calibration, int]]): By the same targets, with the target's place
+        among those of its calibration.
     """
 
     name: str
     path: str
     predictions: dict[str, Floats]
+    intervals: dict[str, Floats] = field(default_factory=dict)
+    calibrations: dict[str, tuple[Calibration, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,8 +122,8 @@ def read_model(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> Mod
     read, costs = [], []
     for run, path in runs:
         nlp = spacy.load(path)
-        predictions, rate = _predict(nlp, path, test)
-        read.append(Run(run, path, predictions))
+        predicted, rate = _predict(nlp, run, path, test)
+        read.append(predicted)
         costs.append({**_costs(nlp), "documents_per_second": rate})
     means = pd.DataFrame(costs, dtype=float).mean()
     return Model(
@@ -123,8 +131,8 @@ def read_model(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> Mod
     )
 
 
-def _predict(nlp: Language, path: str, test: TestSet) -> tuple[dict[str, Floats], float]:
-    """RETURNS (tuple): Predictions by target, and texts per second."""
+def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[Run, float]:
+    """RETURNS (tuple): Predictions and intervals, and texts per second."""
     keys = {
         target: key
         for component in _regressors(nlp)
@@ -135,13 +143,26 @@ def _predict(nlp: Language, path: str, test: TestSet) -> tuple[dict[str, Floats]
     for target in keys:
         if target not in test.gold or test.gold[target].isna().all():
             raise ValueError(f"{test.path} has no values for {target!r}, which {path} predicts.")
-    for _ in nlp.pipe(test.texts[:WARM_UP]):
+    inputs = [(t, {COVARIATES: c}) for t, c in zip(test.texts, test.covariates, strict=True)]
+    for _ in nlp.pipe(inputs[:WARM_UP], as_tuples=True):
         pass
     start = time.perf_counter()
-    rows = [[doc.cats[key] for key in keys.values()] for doc in nlp.pipe(test.texts)]
+    rows = [
+        ([doc.cats[key] for key in keys.values()], doc._.interval or {})
+        for doc, _ in nlp.pipe(inputs, as_tuples=True)
+    ]
     rate = len(rows) / (time.perf_counter() - start)
-    values = np.array(rows, dtype=np.float64)
-    return dict(zip(keys, values.T, strict=True)), rate
+    values = np.array([row for row, _ in rows], dtype=np.float64)
+    calibrations = {
+        target: (component.calibration, component.targets.index(target))
+        for component in _regressors(nlp)
+        for target in component.targets
+        if component.calibration is not None
+    }
+    intervals = {
+        target: np.array([ends[keys[target]] for _, ends in rows]) for target in calibrations
+    }
+    return Run(name, path, dict(zip(keys, values.T, strict=True)), intervals, calibrations), rate
 
 
 def _regressors(nlp: Language) -> list[Regressor]:

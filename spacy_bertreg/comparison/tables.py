@@ -102,6 +102,26 @@ def run_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
+def coverage_table(comparison: Comparison) -> pd.DataFrame:
+    """comparison (Comparison): What `compare` gave.
+    RETURNS (DataFrame): What the models' prediction intervals hold, as texts, with titles."""
+    rows = []
+    for _, row in comparison.coverage.iterrows():
+        values = row[["coverage", "coverage_low", "coverage_high"]].astype(float)
+        rows.append(
+            {
+                "Model": f"{row['model']}, {row['run']}",
+                "Target": row["target"],
+                "Intervals": row["method"],
+                "Promised": f"{row['level']:.1%}",
+                "Held": _with_interval(values, "{:.1%}"),
+                "Mean width": f"{row['mean_width']:.3f}",
+                "Calibrated on": f"{row['n_calibration']:,}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     """Write comparison.csv, differences.csv, runs.csv and predictions.csv with full precision,
     comparison.json with all but the predictions, and comparison.md and .tex for people.
@@ -141,7 +161,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         name: getattr(comparison, name)
         .astype(object)
         .where(getattr(comparison, name).notna(), None)
-        for name in ("verdicts", "scores", "runs", "differences")
+        for name in ("verdicts", "scores", "runs", "differences", "coverage")
     }
     return {
         **comparison.settings,
@@ -153,6 +173,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
 
 def _tables(comparison: Comparison) -> list[pd.DataFrame]:
     tables = [score_table(comparison), difference_table(comparison), run_table(comparison)]
+    tables.append(coverage_table(comparison))
     return [table for table in [*tables, cost_table(comparison)] if len(table)]
 
 

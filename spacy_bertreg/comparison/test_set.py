@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import spacy
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc, DocBin
+
+from ..covariates import COVARIATES
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class TestSet:
         of one author. Where a document has none, it is a group of its own.
     grouped (bool): Whether some group has several documents.
     texts (list[str]): The texts.
+    covariates (list[dict | None]): What stands under "covariates" in each document's `user_data`.
     lengths (ndarray): Numbers of words, shape (documents,).
     gold (DataFrame): The observed values, a column a target, NaN where unknown.
     """
@@ -31,6 +35,7 @@ class TestSet:
     ids: list[str]
     groups: list[str]
     texts: list[str]
+    covariates: list[dict[str, Any] | None]
     lengths: NDArray[np.int64]
     gold: pd.DataFrame
 
@@ -54,7 +59,15 @@ def read_test_set(path: str | Path) -> TestSet:
     groups = [str(d.user_data.get("group", i)) for d, i in zip(docs, ids, strict=True)]
     # By doc: a target that some documents don't have is unknown there.
     gold = pd.DataFrame([dict(doc.cats) for doc in docs], index=range(len(docs)), dtype=float)
-    return TestSet(str(path), ids, groups, [d.text for d in docs], lengths(docs), gold)
+    return TestSet(
+        str(path),
+        ids,
+        groups,
+        [doc.text for doc in docs],
+        [doc.user_data.get(COVARIATES) for doc in docs],
+        lengths(docs),
+        gold,
+    )
 
 
 def read_docs(path: str | Path) -> list[Doc]:

@@ -123,6 +123,18 @@ def warnings(
     return found
 
 
+def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
+    """coverage (DataFrame): As in `Comparison`.
+    RETURNS (list[str]): Intervals that hold surely fewer values than they promise."""
+    return [
+        f"Intervals of {row['model']}, {row['run']} hold {row['coverage']:.0%} of the values of "
+        f"{row['target']} where {row['level']:.0%} were promised: the test documents are not like "
+        "those that it was calibrated on."
+        for _, row in coverage.iterrows()
+        if row["coverage_high"] < row["level"]
+    ]
+
+
 # Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90:414-427, find too narrow
 # intervals below about this many clusters.
 FEW_GROUPS = 30

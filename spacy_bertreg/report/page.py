@@ -91,6 +91,7 @@ def _section(
         "scores": scores,
         "differences": results.rows("differences", target),
         "runs": _with_spread(runs),
+        "coverage": results.rows("coverage", target),
         "images": [_image(plot, files, folder) for plot in plots if plot is not None],
         "models": list(predictions.columns),
         "disagreements": disagreements(target, documents, predictions, texts, dictionary),

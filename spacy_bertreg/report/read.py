@@ -40,10 +40,10 @@ class Results:
         return list(dict.fromkeys(row["target"] for row in self.comparison["scores"]))
 
     def rows(self, table: str, target: str) -> list[dict[str, Any]]:
-        """table (str): "scores", "runs" or "differences". target (str): The target.
+        """table (str): "scores", "runs", "differences" or "coverage". target (str): The target.
         RETURNS (list[dict]): Its rows.
         """
-        return [row for row in self.comparison[table] if row["target"] == target]
+        return [row for row in self.comparison.get(table, ()) if row["target"] == target]
 
     def models(self) -> list[str]:
         """RETURNS (list[str]): All models but the trivial ones."""

@@ -1,0 +1,123 @@
+"""Give a trained pipeline prediction intervals, learned from documents it has not seen."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import spacy
+from spacy.language import Language
+from spacy.training import Example
+
+from .corpus import Corpus_v1
+from .intervals import Calibration, default_method
+from .pipeline.regressor import Regressor
+from .predictions import Predictions
+from .targets import gold_values
+
+# A few texts, such as headlines, may come up again by chance. They are left out.
+LARGEST_SHARE_SEEN = 0.05
+
+
+def calibrate(
+    pipeline: str | Path,
+    data: str | Path,
+    *,
+    level: float = 0.9,
+    method: str | None = None,
+    output: str | Path | None = None,
+) -> pd.DataFrame:
+    """Learn from documents how wide the intervals of a pipeline's regressors must be, so that each
+    new document's `doc._.interval` holds its value with the probability `level`.
+
+    pipeline (str | Path): The trained pipeline's folder, or its package.
+    data (str | Path): The calibration documents, a .spacy file: neither those that the pipeline was
+        trained on, nor those that it is tested on.
+    level (float): Between 0 and 1.
+    method (str | None): "plain", "normalised" or "quantiles", see `Calibration`; None for the one
+        that uses most of what the model predicts.
+    output (str | Path | None): Folder to write the pipeline to; None for the same folder.
+    RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
+        `n` documents, `seen` (documents that were left out because a training document has the same
+        text), and `width` on the model's scale.
+    RAISES (ValueError): There is no regressor, its training documents are among those of `data`,
+        or there are too few. Nothing is written.
+    """
+    if not Path(data).is_file():
+        raise FileNotFoundError(f"{data} does not exist. Expected a .spacy file.")
+    nlp = spacy.load(pipeline)
+    if output is None and not Path(pipeline).is_dir():
+        raise ValueError(f"{pipeline} is a package. Expected --output, a folder to write to.")
+    examples = list(Corpus_v1(data)(nlp))
+    rows: list[dict[str, Any]] = []
+    for name, component in nlp.pipeline:
+        if isinstance(component, Regressor):
+            rows += _calibrate(nlp, name, component, examples, str(data), level, method)
+    if not rows:
+        raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
+    _write(nlp, Path(pipeline if output is None else output))
+    return pd.DataFrame(rows)
+
+
+def _calibrate(
+    nlp: Language,
+    name: str,
+    component: Regressor,
+    examples: Sequence[Example],
+    data: str,
+    level: float,
+    method: str | None,
+) -> list[dict[str, Any]]:
+    seen = component.was_trained_on([eg.reference for eg in examples])
+    if seen.mean() > LARGEST_SHARE_SEEN:
+        raise ValueError(
+            f"{int(seen.sum())} of the {len(examples)} documents of {data} have texts that "
+            f"{name!r} was trained on. Intervals would promise too much. Expected other documents, "
+            "from neither the training nor the test set."
+        )
+    new = [eg for eg, was_seen in zip(examples, seen, strict=True) if not was_seen]
+    predictions = _predict(nlp, name, new)
+    gold = component.scale.scale(gold_values(new, component.targets))
+    chosen = method or default_method(predictions)
+    calibration = Calibration.fit(predictions, gold, level, chosen)
+    component.calibration = calibration
+    return [
+        {
+            "component": name,
+            "target": target,
+            "method": chosen,
+            "level": level,
+            "n": calibration.n[i],
+            "seen": int(seen.sum()),
+            "width": calibration.widths[i],
+        }
+        for i, target in enumerate(component.targets)
+    ]
+
+
+def _predict(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
+    parts = []
+    for batch in spacy.util.minibatch(examples, nlp.batch_size):
+        docs = [eg.predicted.copy() for eg in batch]
+        for other, component in nlp.pipeline:
+            if other == name:
+                parts.append(component.predict(docs))  # type: ignore[attr-defined]
+                break
+            docs = [component(doc) for doc in docs]
+    return Predictions.concatenate(parts)
+
+
+def _write(nlp: Language, path: Path) -> None:
+    """Write a pipeline whole or not at all."""
+    path = path.resolve()
+    new, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("new", "old"))
+    try:
+        nlp.to_disk(new)
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

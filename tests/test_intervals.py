@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import spacy
+from conftest import train
+from spacy.tokens import Doc, DocBin
+from thinc.api import Adam
+
+from spacy_bertreg.calibrate import calibrate
+from spacy_bertreg.corpus import Corpus_v1
+from spacy_bertreg.intervals import Calibration, is_inside
+from spacy_bertreg.predictions import Predictions
+
+rng = np.random.default_rng(0)
+
+
+def simulate(n: int) -> tuple[Predictions, np.ndarray]:
+    """Values whose spread, and predicted spread and quantiles, grow with the prediction."""
+    scaled = rng.uniform(0, 2, size=(n, 1))
+    spread = 0.2 + scaled
+    gold = scaled + spread * rng.standard_t(5, size=(n, 1))
+    quantiles = scaled[..., None] + spread[..., None] * np.array([-1.0, 0.0, 1.0])
+    return Predictions(scaled, scaled, 3 * spread, quantiles), gold
+
+
+@pytest.mark.parametrize("method", ["plain", "normalised", "quantiles"])
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_coverage_in_the_mean_over_many_calibrations(method, level):
+    held = []
+    for _ in range(300):
+        calibration = Calibration.fit(*simulate(60), level, method)
+        predictions, gold = simulate(200)
+        ends = calibration.intervals(predictions)
+        assert (ends[..., 0] <= ends[..., 1]).all()
+        held.append(is_inside(gold[:, 0], ends[:, 0]).mean())
+    # The promise is level to level + 1 / (n + 1), in the mean.
+    assert level - 0.015 < np.mean(held) < level + 1 / 61 + 0.015
+
+
+def test_normalised_intervals_are_as_wide_as_the_spread():
+    predictions, gold = simulate(100)
+    widths = np.diff(
+        Calibration.fit(predictions, gold, 0.9, "normalised").intervals(predictions)[:, 0]
+    )
+    assert predictions.spread is not None
+    ratios = widths / predictions.spread
+    assert np.ptp(ratios) < 1e-9
+
+
+def test_too_few_documents_and_unknown_values():
+    predictions, gold = simulate(10)
+    Calibration.fit(predictions, gold, 0.9, "plain")
+    gold[3:] = np.nan
+    with pytest.raises(ValueError, match=r"3 documents .* too few .*0.9. Expected 9"):
+        Calibration.fit(predictions, gold, 0.9, "plain")
+
+
+@pytest.mark.parametrize(
+    ("level", "method", "message"),
+    [
+        (1.0, "plain", "level is 1.0"),
+        (0.9, "normalised", "takes a model trained with spacy-bertreg.gaussian"),
+        (0.9, "quantiles", "takes a model trained with spacy-bertreg.pinball"),
+        (0.9, "best", "method is 'best'. Expected one of plain, normalised, quantiles"),
+    ],
+)
+def test_wrong_settings(level, method, message):
+    scaled = np.zeros((20, 1))
+    with pytest.raises(ValueError, match=message):
+        Calibration.fit(Predictions(scaled, scaled), scaled, level, method)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, request):
+    folder = tmp_path_factory.mktemp("intervals")
+    nlp = spacy.blank("en")
+    for name, n in (("train", 80), ("calibration", 60), ("test", 60)):
+        docs = []
+        for i in range(n):
+            words = rng.choice(["good", "bad", "fine", "poor"], size=6)
+            doc = Doc(nlp.vocab, words=[*map(str, words), name, str(i)])
+            positive = np.isin(words, ["good", "fine"]).sum()
+            doc.cats["y"] = float(np.exp(positive / 2 + rng.normal(scale=0.3)))
+            docs.append(doc)
+        DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{name}.spacy")
+    return folder
+
+
+def trained(make_tok2vec, files, loss=None, **config):
+    settings = {"transform": "log1p", **config}
+    if loss:
+        settings["loss"] = {"@losses": f"spacy-bertreg.{loss}.v1"}
+    nlp = make_tok2vec(**settings)
+    examples = list(Corpus_v1(files / "train.spacy")(nlp))
+    nlp.initialize(lambda: examples)
+    train(nlp, examples, Adam(0.01), 40)
+    return nlp
+
+
+@pytest.mark.parametrize(
+    ("loss", "method"),
+    [
+        ("squared", "plain"),
+        ("gaussian", "normalised"),
+        ("poisson", "normalised"),
+        ("pinball", "quantiles"),
+    ],
+)
+def test_calibrated_pipelines_say_what_they_hold(make_tok2vec, files, tmp_path, loss, method):
+    config = {"transform": "none"} if loss == "poisson" else {}
+    nlp = trained(make_tok2vec, files, loss, **config)
+    nlp.to_disk(tmp_path / "model")
+    table = calibrate(tmp_path / "model", files / "calibration.spacy")
+    assert table[["method", "n", "seen"]].to_numpy().tolist() == [[method, 60, 0]]
+    nlp = spacy.load(tmp_path / "model")
+    scores = nlp.evaluate(list(Corpus_v1(files / "test.spacy")(nlp)))
+    interval = scores["reg_per_target"]["y"]["interval"]
+    assert (interval["level"], interval["method"], interval["n_calibration"]) == (0.9, method, 60)
+    assert interval["coverage"] > 0.75
+    assert interval["mean_width"] > 0
+    assert (scores["reg_per_target"]["y"].get("transformed") is None) == (loss == "poisson")
+    for doc in nlp.pipe(["good bad fine", "", "unknown", " "]):
+        low, high = doc._.interval["y"]
+        assert low <= high
+        assert low <= doc.cats["y"] <= high or method == "quantiles"
+    assert not list(tmp_path.glob(".*"))
+    if loss == "pinball":
+        quantiles = nlp("good").copy()._.quantiles["y"]
+        assert list(quantiles) == [0.05, 0.5, 0.95]
+    for doc in nlp.pipe(["good bad", "fine"], n_process=2):
+        assert len(doc._.interval["y"]) == 2
+
+
+def test_training_documents_are_refused_and_few_repeats_left_out(make_tok2vec, files, tmp_path):
+    trained(make_tok2vec, files).to_disk(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"80 of the 80 documents of .*train.spacy .*trained on"):
+        calibrate(tmp_path / "model", files / "train.spacy")
+    bin_ = DocBin(store_user_data=True)
+    vocab = spacy.blank("en").vocab
+    for name, n in (("train", 2), ("calibration", 60)):
+        docs = list(DocBin().from_disk(files / f"{name}.spacy").get_docs(vocab))
+        for doc in docs[:n]:
+            bin_.add(doc)
+    bin_.to_disk(tmp_path / "mixed.spacy")
+    table = calibrate(tmp_path / "model", tmp_path / "mixed.spacy", output=tmp_path / "other")
+    assert table[["n", "seen"]].to_numpy().tolist() == [[60, 2]]
+    assert spacy.load(tmp_path / "model").get_pipe("text_regressor").calibration is None
+    assert spacy.load(tmp_path / "other").get_pipe("text_regressor").calibration is not None
+
+
+def test_a_dictionary_can_be_calibrated(files, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("dictionary_regressor", config={"transform": "log1p", "smearing": True})
+    examples = list(Corpus_v1(files / "train.spacy")(nlp))
+    nlp.get_pipe("dictionary_regressor").initialize(lambda: examples, learn="elastic_net")
+    nlp.to_disk(tmp_path / "model")
+    calibrate(tmp_path / "model", files / "calibration.spacy", level=0.8)
+    loaded = spacy.load(tmp_path / "model")
+    scores = loaded.evaluate(list(Corpus_v1(files / "test.spacy")(loaded)))
+    assert scores["reg_per_target"]["y"]["interval"]["coverage"] > 0.6
+    assert scores["reg_per_target"]["y"]["transformed"]["r2"] > 0.5
+
+
+def test_no_file_and_no_regressor(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.spacy"):
+        calibrate(tmp_path, tmp_path / "missing.spacy")
