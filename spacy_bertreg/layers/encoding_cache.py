@@ -51,13 +51,7 @@ class EncodingCache:
                 computed[key] = _trim(output)
                 self._keep(key, computed[key])
         found = [computed.get(key) or self._outputs[key] for key in keys]
-        return FrozenBatch(
-            spans=spans,
-            wordpieces=WordpieceBatch.empty(),
-            model_output=ModelOutput(),
-            align=TransformerData.empty().align,
-            cached_doc_data=found,
-        )
+        return batch_of(spans, found)
 
     def _key(self, doc: Doc, windows: list[Span]) -> Key:
         # Not the text alone: tokens decide what belongs together.
@@ -76,6 +70,19 @@ class FrozenBatch(FullTransformerBatch):
 
     def unsplit_by_doc(self, arrays: list) -> "FrozenBatch":
         return self
+
+
+def batch_of(spans: list[list[Span]], data: list[TransformerData]) -> FrozenBatch:
+    """spans (list[list[Span]]): The windows of each document.
+    data (list[TransformerData]): The outputs of each.
+    RETURNS (FrozenBatch): All of them as a batch."""
+    return FrozenBatch(
+        spans=spans,
+        wordpieces=WordpieceBatch.empty(),
+        model_output=ModelOutput(),
+        align=TransformerData.empty().align,
+        cached_doc_data=data,
+    )
 
 
 def _trim(output: TransformerData) -> TransformerData:

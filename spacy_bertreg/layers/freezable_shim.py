@@ -27,6 +27,7 @@ class FreezableShim(HFShim):
         self.freeze = freeze
         self.cache = cache
         self.is_frozen = False
+        self.has_reported_cuts = False
         super().__init__(*args, **kwargs)
 
     def apply_freeze(self, also: Freeze = "none") -> None:

@@ -31,12 +31,15 @@ def pool_wordpieces(pooling: str) -> Model[list[TransformerData], Floats2d]:
 def forward(
     model: Model, docs: list[TransformerData], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[TransformerData]]]:
+    pooled = f"pooled_{model.attrs['pooling']}"
     pool = _pool_max if model.attrs["pooling"] == "max" else _pool_weighted
     vectors = model.ops.alloc2f(len(docs), model.get_dim("nO"))
     backprops: dict[int, Callable] = {}
     for i, doc in enumerate(docs):
+        if pooled in doc.model_output:
+            vectors[i] = doc.model_output[pooled][0]
         # A document without tokens has no output at all.
-        if "last_hidden_state" in doc.model_output:
+        elif "last_hidden_state" in doc.model_output:
             vectors[i], backprops[i] = pool(model, doc)
 
     def backprop(d_vectors: Floats2d) -> list[TransformerData]:
@@ -93,11 +96,14 @@ def _zeros(model: Model, hidden: Floats2d) -> tuple:
     return xp.zeros(hidden.shape[-1], dtype="f"), lambda d_vector: xp.zeros_like(hidden)
 
 
-def wordpiece_weights(doc: TransformerData) -> NDArray[np.float32]:
+def wordpiece_weights(
+    doc: TransformerData, covers: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """How much each row of a transformer's output counts, so that each of the document's word
     pieces counts 1 in all: 1 / the number of windows that cover it.
 
     doc (TransformerData): The transformer's output for a document.
+    covers (ndarray | None): For each token, how many windows cover it; None for how many of these.
     RETURNS (ndarray): Shape (windows, word pieces of the longest window); 0 for what belongs to
         no token: special tokens and padding.
     """
@@ -107,7 +113,9 @@ def wordpiece_weights(doc: TransformerData) -> NDArray[np.float32]:
     lengths = np.asarray(doc.align.lengths)
     tokens = np.repeat(np.arange(len(lengths)), lengths)
     windows = rows // n_pieces
-    covers = np.zeros((len(lengths), n_windows), dtype=bool)
-    covers[tokens, windows] = True
-    weights[windows, rows % n_pieces] = 1 / covers.sum(axis=1)[tokens]
+    if covers is None:
+        found = np.zeros((len(lengths), n_windows), dtype=bool)
+        found[tokens, windows] = True
+        covers = found.sum(axis=1)
+    weights[windows, rows % n_pieces] = 1 / covers[tokens]
     return weights

@@ -9,15 +9,16 @@ from typing import Any, NoReturn
 import torch
 from spacy.tokens import Doc, Span
 from spacy.util import SimpleFrozenDict
-from spacy_transformers.data_classes import FullTransformerBatch, HFObjects
+from spacy_transformers.data_classes import FullTransformerBatch, HFObjects, TransformerData
 from spacy_transformers.layers import TransformerModel
 from spacy_transformers.layers.transformer_model import set_pytorch_transformer
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import Model
 
 from ..freezing import check_freeze
-from ..layers.encoding_cache import EncodingCache
+from ..layers.encoding_cache import EncodingCache, batch_of
 from ..layers.freezable_shim import FreezableShim
+from ..layers.window_encoder import encode_windows, pool_windows
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
@@ -36,6 +37,7 @@ def TransformerModel_v1(
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = SimpleFrozenDict(),
     reuse_mb: int = 1024,
+    max_windows: int = 64,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """spacy-transformers' TransformerModel.v3 with a say in what learns. For the `model` of
     spaCy's component `transformer`.
@@ -54,6 +56,9 @@ def TransformerModel_v1(
     reuse_mb (int): With all frozen, a document's output is computed once in a training and used
         again, as long as the outputs fit into this many MB of memory: a word piece takes four
         bytes times the model's width. 0 computes it anew each time.
+    max_windows (int): Of a document with more windows, only the pooled vectors are kept outside
+        training, so that memory does not grow with its length. Components that read single tokens
+        from this transformer can't read such a document; 0 keeps all of every document.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
     RAISES (ValueError): `freeze` is none of the allowed values; when initialized, there is no
         such model, or it has no such parameters.
@@ -77,7 +82,7 @@ def TransformerModel_v1(
         freeze=freeze,
         cache=EncodingCache(reuse_mb * 2**20),
     )
-    model._func = partial(_forward, model._func)
+    model._func = partial(_forward, max_windows)
     model.attrs["set_transformer"] = _set_transformer
     model.attrs["replace_listener_cfg"] = _refuse_replace_listener
     model.init = partial(_init, model.init)
@@ -91,20 +96,35 @@ def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[
 
 
 def _forward(
-    stock_forward: Callable, model: Model, docs: list[Doc], is_train: bool
+    max_windows: int, model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable]:
-    shim: Any = model.layers[0].shims[0]
-    if not (is_train and shim.is_frozen and shim.cache.max_bytes):
-        return stock_forward(model, docs, is_train)
-    state = random.getstate()
-    batch = shim.cache.encode(
-        docs, model.attrs["get_spans"](docs), lambda new: stock_forward(model, new, False)[0]
-    )
-    # The stock forward pass draws one number. Drawn here as well, even if nothing is encoded, it
-    # leaves the batches of the next epoch in the order that they have without reuse.
-    random.setstate(state)
+    # The stock forward pass draws one number. Drawn here as well, it leaves the batches of the next
+    # epoch in the order that they have with the stock model.
     random.random()  # noqa: S311
-    return batch, lambda d_batch: docs
+    shim: Any = model.layers[0].shims[0]
+    get_spans: SpanGetter = model.attrs["get_spans"]
+    spans = get_spans(docs)
+    if is_train and shim.is_frozen and shim.cache.max_bytes:
+        batch = shim.cache.encode(
+            docs, spans, lambda new: encode_windows(model, get_spans(new), False)[0]
+        )
+        return batch, lambda d_batch: docs
+    is_long = [not is_train and 0 < max_windows < len(windows) for windows in spans]
+    if not any(is_long):
+        batch, backprop = encode_windows(model, spans, is_train)
+
+        def backprop_windows(d_batch: FullTransformerBatch) -> list[Doc]:
+            backprop(d_batch)
+            return docs
+
+        return batch, backprop_windows
+    short = [windows for windows, long in zip(spans, is_long, strict=True) if not long]
+    rest = iter(encode_windows(model, short, False)[0].doc_data if any(short) else [])
+    data = [
+        pool_windows(model, windows) if long else next(rest, TransformerData.empty())
+        for windows, long in zip(spans, is_long, strict=True)
+    ]
+    return batch_of(spans, data), lambda d_batch: docs
 
 
 def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> None:

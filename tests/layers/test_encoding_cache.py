@@ -16,16 +16,16 @@ def shim(nlp):
 @pytest.fixture
 def count_encoded(monkeypatch):
     """The number of texts that the transformer reads."""
-    from spacy_transformers.layers import transformer_model
+    from spacy_bertreg.layers import window_encoder
 
     counts = []
-    tokenize = transformer_model.huggingface_tokenize
+    tokenize = window_encoder._tokenize
 
-    def counting(tokenizer, texts):
-        counts.append(len(texts))
-        return tokenize(tokenizer, texts)
+    def counting(model, windows):
+        counts.append(len(windows))
+        return tokenize(model, windows)
 
-    monkeypatch.setattr(transformer_model, "huggingface_tokenize", counting)
+    monkeypatch.setattr(window_encoder, "_tokenize", counting)
     return counts
 
 
