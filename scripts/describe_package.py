@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from spacy_bertreg.covariates import LOG_LENGTH
+
 README = """# {name}
 
 A [spaCy](https://spacy.io) pipeline that predicts a number for each text: {targets}. Trained with
@@ -17,7 +19,7 @@ doc = nlp("What a lovely day.")
 print(doc.cats)      # the prediction of each target
 print(doc._.score)   # the prediction of the first target
 ```
-
+{covariates}
 ## Scores on the test set
 
 | Target | Documents | R² | MSE | RMSE | MAE | Pearson | Spearman |
@@ -63,6 +65,7 @@ def main() -> None:
         targets=", ".join(f"`{target}`" for target in targets),
         bertreg_version=spacy_bertreg.__version__,
         scores="\n".join(score_row(t, s) for t, s in metrics["reg_per_target"].items()),
+        covariates=covariates_of(config),
         transformer=config["components"]["transformer"]["model"]["name"],
         freeze=json.dumps(learned["freeze"]),
         trainable=learned["trainable"],
@@ -75,6 +78,19 @@ def main() -> None:
     (folder / "README.md").write_text(readme, encoding="utf-8")
     (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
     print(f"Described {folder.name}: {', '.join(targets)}")
+
+
+def covariates_of(config: dict) -> str:
+    names = [n for part in config["components"].values() for n in part.get("covariates", [])]
+    given = [name for name in dict.fromkeys(names) if name != LOG_LENGTH]
+    if not given:
+        return ""
+    values = ", ".join(f'"{name}": NUMBER' for name in given)
+    return (
+        f"\nIt expects the covariates {', '.join(f'`{name}`' for name in given)}: set "
+        f'`doc.user_data["covariates"] = {{{values}}}` before the pipeline runs, None for what is '
+        "unknown.\n"
+    )
 
 
 def score_row(target: str, scores: dict[str, float | None]) -> str:

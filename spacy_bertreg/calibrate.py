@@ -78,7 +78,7 @@ def _calibrate(
             "from neither the training nor the test set."
         )
     new = [eg for eg, was_seen in zip(examples, seen, strict=True) if not was_seen]
-    predictions = _predict(nlp, name, new)
+    predictions = predictions_of(nlp, name, new)
     gold = component.scale.scale(gold_values(new, component.targets))
     chosen = method or default_method(predictions)
     calibration = Calibration.fit(predictions, gold, level, chosen)
@@ -97,7 +97,10 @@ def _calibrate(
     ]
 
 
-def _predict(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
+def predictions_of(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
+    """nlp (Language): The pipeline. name (str): One of its regressors.
+    examples (Sequence[Example]): With documents to predict; they are not changed.
+    RETURNS (Predictions): The regressor's, behind the components before it."""
     parts = []
     for batch in spacy.util.minibatch(examples, nlp.batch_size):
         docs = [eg.predicted.copy() for eg in batch]

@@ -36,3 +36,12 @@ class Predictions:
             arrays = [getattr(part, field.name) for part in parts]
             columns[field.name] = None if arrays[0] is None else np.concatenate(arrays)
         return cls(**columns)
+
+    def select(self, rows: NDArray[np.bool_]) -> "Predictions":
+        """rows (ndarray): For each document, whether to take it.
+        RETURNS (Predictions): Of these documents."""
+        columns: dict[str, Any] = {}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            columns[field.name] = None if values is None else values[rows]
+        return Predictions(**columns)

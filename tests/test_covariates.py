@@ -142,3 +142,4 @@ def test_training_takes_covariates_from_the_reference(make_tok2vec):
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in references]
     pipeline.initialize(lambda: examples)
     assert np.isfinite(train(pipeline, examples, Adam(0.01), 2))
+    assert pipeline.meta["covariates"] == {"text_regressor": ["x"]}

@@ -251,6 +251,7 @@ class DictionaryRegressor(Regressor, Pipe):
             errors = (transformed - self._model.predict(docs)) / np.array(self.scale.std)
             known = [column[~np.isnan(column)].tolist() for column in errors.T]
             self.scale = self.scale.with_residuals(known)
+        self.state_covariates(nlp)
         self.note_time()
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:

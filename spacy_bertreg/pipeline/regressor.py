@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..covariates import LOG_LENGTH
 from ..intervals import Calibration
 from ..predictions import Predictions
 from ..target_scale import TargetScale
@@ -135,6 +136,13 @@ class Regressor:
         self._training_texts = frozenset(
             marks[i : i + MARK_BYTES] for i in range(0, len(marks), MARK_BYTES)
         )
+
+    def state_covariates(self, nlp: Language | None) -> None:
+        """nlp (Language | None): The pipeline, whose meta.json shall name the covariates that
+        documents must have."""
+        names = [name for name in self.cfg["covariates"] if name != LOG_LENGTH]
+        if nlp is not None and names:
+            nlp.meta.setdefault("covariates", {})[self.name] = names
 
     def start_clock(self, nlp: Language | None) -> None:
         """nlp (Language | None): The pipeline, whose meta.json shall say how long training took."""

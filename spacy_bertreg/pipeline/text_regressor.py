@@ -199,6 +199,7 @@ class TextRegressor(Regressor, TrainablePipe):
         sample = [doc for doc in docs if len(doc)][:10]
         shape = len(sample), len(names) * self.loss.n_outputs
         self.model.initialize(X=sample, Y=self.model.ops.alloc2f(*shape))
+        self.state_covariates(nlp)
         if nlp is not None:
             self._tell_what_learns(nlp)
 
