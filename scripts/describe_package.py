@@ -88,8 +88,8 @@ def covariates_of(config: dict) -> str:
     values = ", ".join(f'"{name}": NUMBER' for name in given)
     return (
         f"\nIt expects the covariates {', '.join(f'`{name}`' for name in given)}: set "
-        f'`doc.user_data["covariates"] = {{{values}}}` before the pipeline runs, None for what is '
-        "unknown.\n"
+        f'`doc.user_data["covariates"] = {{{values}}}` before the pipeline runs, None for what '
+        "is unknown.\n"
     )
 
 
