@@ -116,6 +116,7 @@ def _write(nlp: Language, path: Path) -> None:
     """Write a pipeline whole or not at all."""
     path = path.resolve()
     new, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("new", "old"))
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         nlp.to_disk(new)
         if path.exists():

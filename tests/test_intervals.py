@@ -142,10 +142,10 @@ def test_training_documents_are_refused_and_few_repeats_left_out(make_tok2vec, f
         for doc in docs[:n]:
             bin_.add(doc)
     bin_.to_disk(tmp_path / "mixed.spacy")
-    table = calibrate(tmp_path / "model", tmp_path / "mixed.spacy", output=tmp_path / "other")
+    table = calibrate(tmp_path / "model", tmp_path / "mixed.spacy", output=tmp_path / "a" / "b")
     assert table[["n", "seen"]].to_numpy().tolist() == [[61, 2]]
     assert spacy.load(tmp_path / "model").get_pipe("text_regressor").calibration is None
-    assert spacy.load(tmp_path / "other").get_pipe("text_regressor").calibration is not None
+    assert spacy.load(tmp_path / "a" / "b").get_pipe("text_regressor").calibration is not None
 
 
 def test_a_dictionary_can_be_calibrated(files, tmp_path):
