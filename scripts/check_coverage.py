@@ -47,7 +47,9 @@ def main() -> None:
         for _ in range(args.halves):
             in_first = random.permutation(len(unique))[codes] < len(unique) // 2
             first, second = predictions.select(in_first), predictions.select(~in_first)
-            calibration = Calibration.fit(first, gold[in_first], args.level, method)
+            calibration = Calibration.fit(
+                first, gold[in_first], args.level, method, component.targets
+            )
             ends = calibration.intervals(second)
             for i in range(len(component.targets)):
                 known = ~np.isnan(gold[~in_first, i])

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
+from .comparison.test_set import read_docs
 from .corpus import Corpus_v1
-from .intervals import Calibration, default_method
+from .intervals import Calibration, check_level, default_method
 from .pipeline.regressor import Regressor
 from .predictions import Predictions
 from .targets import gold_values
@@ -42,11 +44,11 @@ def calibrate(
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
         `n` documents, `seen` (documents that were left out because a training document has the same
         text), and `width` on the model's scale.
-    RAISES (ValueError): There is no regressor, its training documents are among those of `data`,
-        or there are too few. Nothing is written.
+    RAISES (ValueError, FileNotFoundError): `data` can't be read, there is no regressor, its
+        training documents are among those of `data`, or there are too few. Nothing is written.
     """
-    if not Path(data).is_file():
-        raise FileNotFoundError(f"{data} does not exist. Expected a .spacy file.")
+    check_level(level)
+    read_docs(data)  # for its errors: spaCy's reader takes an empty file without a word
     nlp = spacy.load(pipeline)
     if output is None and not Path(pipeline).is_dir():
         raise ValueError(f"{pipeline} is a package. Expected --output, a folder to write to.")
@@ -81,7 +83,7 @@ def _calibrate(
     predictions = predictions_of(nlp, name, new)
     gold = component.scale.scale(gold_values(new, component.targets))
     chosen = method or default_method(predictions)
-    calibration = Calibration.fit(predictions, gold, level, chosen)
+    calibration = Calibration.fit(predictions, gold, level, chosen, component.targets)
     component.calibration = calibration
     return [
         {
@@ -108,7 +110,8 @@ def predictions_of(nlp: Language, name: str, examples: Sequence[Example]) -> Pre
             if other == name:
                 parts.append(component.predict(docs))  # type: ignore[attr-defined]
                 break
-            docs = [component(doc) for doc in docs]
+            pipe = getattr(component, "pipe", partial(map, component))
+            docs = list(pipe(docs))
     return Predictions.concatenate(parts)
 
 
@@ -122,6 +125,10 @@ def _write(nlp: Language, path: Path) -> None:
         if path.exists():
             path.rename(old)
         new.rename(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

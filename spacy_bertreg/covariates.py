@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 
+from .numbers import number_or_nan
+
 Floats = NDArray[np.float64]
 
 # Key of `doc.user_data`, and of the context in `nlp.pipe(..., as_tuples=True)`, under which a
@@ -17,6 +19,8 @@ Floats = NDArray[np.float64]
 COVARIATES = "covariates"
 # Made from the document itself: log(1 + number of tokens that are not white space).
 LOG_LENGTH = "log_length"
+# Standard deviations that a covariate may lie from its mean.
+LARGEST = 1e6
 
 
 def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -> Floats:
@@ -43,7 +47,7 @@ def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -
                     "pipeline runs, None for a value that is unknown."
                 )
             else:
-                row[column] = _number(own[name], name, doc)
+                row[column] = number_or_nan(own[name], f"Covariate {name!r}", doc.text)
     return rows
 
 
@@ -51,20 +55,12 @@ def _of(doc: Doc) -> Mapping[str, Any] | None:
     own = doc.user_data.get(COVARIATES)
     if own is None and isinstance(doc._context, Mapping):
         own = doc._context.get(COVARIATES)
-    return own
-
-
-def _number(value: Any, name: str, doc: Doc) -> float:
-    try:
-        number = math.nan if value is None else float(value)
-    except (TypeError, ValueError):
-        number = math.inf
-    if math.isinf(number):
+    if own is not None and not isinstance(own, Mapping):
         raise ValueError(
-            f"The covariate {name!r} is {value!r} for the document {doc.text[:60]!r}. Expected a "
-            "finite number, or None where it is unknown."
+            f"The covariates of the document {doc.text[:60]!r} are {own!r}. Expected a dict of "
+            "numbers by name."
         )
-    return number
+    return own
 
 
 def copy_covariates(reference: Doc, predicted: Doc) -> None:
@@ -125,6 +121,8 @@ class CovariateScale:
         RAISES (ValueError): As `read_covariates`."""
         values = read_covariates(docs, self.names, component)
         scaled = (values - np.array(self.mean)) / np.array(self.std)
+        # The model computes in 32 bits, in which a larger number would be infinite.
+        scaled = np.clip(scaled, -LARGEST, LARGEST)
         unknown = np.isnan(values)
         given = [i for i, name in enumerate(self.names) if name != LOG_LENGTH]
         return np.concatenate([np.where(unknown, 0.0, scaled), unknown[:, given]], axis=1)

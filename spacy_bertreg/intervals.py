@@ -6,7 +6,7 @@ more, whatever the model (Vovk, Gammerman & Shafer 2005; Lei et al. 2018, JASA 1
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,30 +40,35 @@ class Calibration:
 
     @classmethod
     def fit(
-        cls, predictions: Predictions, gold: Floats, level: float, method: str
+        cls,
+        predictions: Predictions,
+        gold: Floats,
+        level: float,
+        method: str,
+        targets: Sequence[str],
     ) -> "Calibration":
         """predictions (Predictions): Of the calibration documents.
         gold (ndarray): The observed values on the model's scale, shape (documents, targets), NaN
             where unknown.
         level (float): Between 0 and 1.
         method (str): One of the three.
+        targets (Sequence[str]): Their names, for the errors.
         RETURNS (Calibration): The calibration.
         RAISES (ValueError): The model does not predict what the method takes, the level is out of
             range, or a target has too few values for the level.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"The level is {level}. Expected a number between 0 and 1, as 0.9.")
+        check_level(level)
         low, high, unit = _parts(predictions, method)
         scores = np.maximum(low - gold, gold - high) / unit
         widths, n = [], []
-        for column in scores.T:
+        for target, column in zip(targets, scores.T, strict=True):
             known = np.sort(column[~np.isnan(column)])
             # One place beyond the plain quantile, since the new document could be anywhere.
             place = math.ceil(round((len(known) + 1) * level, 9))
             if place > len(known):
                 raise ValueError(
-                    f"{len(known)} documents with a known value are too few for intervals "
-                    f"of level {level:g}. Expected {_fewest(level)} or more."
+                    f"{len(known)} documents with a known value for {target!r} are too few for "
+                    f"intervals of level {level:g}. Expected {_fewest(level)} or more."
                 )
             widths.append(float(known[place - 1]))
             n.append(len(known))
@@ -87,6 +92,12 @@ class Calibration:
     def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
         """data (Mapping): What `to_dict` gave. RETURNS (Calibration): The same."""
         return cls(data["method"], data["level"], tuple(data["widths"]), tuple(data["n"]))
+
+
+def check_level(level: float) -> None:
+    """RAISES (ValueError): The level is not between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"The level is {level}. Expected a number between 0 and 1, as 0.9.")
 
 
 def _fewest(level: float) -> int:

@@ -27,11 +27,13 @@ class Loss(ABC):
     n_outputs (int): How many outputs of the model it takes to predict one target.
     log_link (bool): Whether outputs are logarithms. Then targets must not be negative, and their
         scale is a multiple of the training mean.
+    has_std (bool): Whether `spread` is a standard deviation, and not only proportional to one.
     levels (tuple[float, ...]): Of the quantiles that it predicts; empty for none.
     """
 
     n_outputs: int = 1
     log_link: bool = False
+    has_std: bool = False
     levels: tuple[float, ...] = ()
 
     @abstractmethod
@@ -49,8 +51,9 @@ class Loss(ABC):
 
     def spread(self, outputs: Floats) -> Floats | None:
         """outputs (ndarray): The model's, shape (..., n_outputs).
-        RETURNS (ndarray | None): Predicted standard deviations on the model's scale, shape (...);
-            None if the loss predicts none."""
+        RETURNS (ndarray | None): How far values are expected to lie from the prediction, relative
+            to other documents, on the model's scale, shape (...); None if the loss predicts none.
+        """
         return None
 
     def quantiles(self, outputs: Floats) -> Floats | None:
@@ -146,7 +149,8 @@ class PoissonLoss(Loss):
         return np.exp(np.clip(outputs[..., 0], -LARGEST_LOG, LARGEST_LOG))
 
     def spread(self, outputs: Floats) -> Floats:
-        """See `Loss.spread`. Proportional to the root of the mean."""
+        """See `Loss.spread`. The root of the mean, to which a Poisson distribution's standard
+        deviation is proportional."""
         return np.sqrt(self.point(outputs))
 
 
@@ -155,6 +159,7 @@ class GaussianLoss(Loss):
     (Nix & Weigend 1994, Proceedings of ICNN, 55-60)."""
 
     n_outputs = 2
+    has_std = True
 
     def each(self, outputs: Floats, gold: Floats) -> tuple[Floats, Floats]:
         """See `Loss.each`."""

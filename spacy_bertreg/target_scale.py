@@ -14,6 +14,8 @@ Bounds = tuple[float, float]
 TRANSFORMS = ("none", "standardize", "log1p", "asinh", "logit")
 # exp of more would be infinite, and a prediction must not be.
 LARGEST_EXPONENT = 700.0
+# Nearer to the end of a transform's range, rounding would put a prediction on it.
+BEFORE_END = 34.0
 # Of more residuals than this, as many quantiles stand for all.
 MAX_RESIDUALS = 2000
 
@@ -161,11 +163,14 @@ def _backward(kind: str, bounds: Bounds | None) -> Callable[[Floats], Floats]:
     if kind == "logit":
         low, high = bounds or (0.0, 1.0)
         # The logistic function, in a form that can't overflow.
-        return lambda x: low + (high - low) * (1 + np.tanh(x / 2)) / 2
-    curve = {"log1p": np.expm1, "asinh": np.sinh}.get(kind)
-    if curve is None:
-        return lambda x: x
-    return lambda x: curve(np.clip(x, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+        return lambda x: (
+            low + (high - low) * (1 + np.tanh(np.clip(x, -BEFORE_END, BEFORE_END) / 2)) / 2
+        )
+    if kind == "log1p":
+        return lambda x: np.expm1(np.clip(x, -BEFORE_END, LARGEST_EXPONENT))
+    if kind == "asinh":
+        return lambda x: np.sinh(np.clip(x, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    return lambda x: x
 
 
 def _check_range(
@@ -243,6 +248,11 @@ def settle_transforms(
             )
         kinds.append(kind)
         limits.append((float(own[0]), float(own[1])) if kind == "logit" and own else None)
+    if bounds is not None and "logit" not in kinds:
+        raise ValueError(
+            f"bounds is {bounds!r} in {where}, but no target has transform = 'logit', which they "
+            "are for."
+        )
     return kinds, limits
 
 

@@ -1,11 +1,12 @@
 """Targets: which there are, and their observed values."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
+
+from .numbers import number_or_nan
 
 Floats = NDArray[np.float64]
 
@@ -24,22 +25,14 @@ def gold_values(examples: Iterable[Example], targets: Sequence[str]) -> Floats:
     RETURNS (ndarray): float64, shape (examples, targets), NaN where a value is unknown.
     RAISES (ValueError): A value is infinite or not a number.
     """
-    rows = [[_gold_value(eg, target) for target in targets] for eg in examples]
+    rows = [
+        [
+            number_or_nan(eg.reference.cats.get(target), f"Target {target!r}", eg.reference.text)
+            for target in targets
+        ]
+        for eg in examples
+    ]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
-
-
-def _gold_value(example: Example, target: str) -> float:
-    value = example.reference.cats.get(target, math.nan)
-    try:
-        number = math.nan if value is None else float(value)
-    except (TypeError, ValueError):
-        number = math.inf
-    if math.isinf(number):
-        raise ValueError(
-            f"Target {target!r} is {value!r} for the text {example.reference.text[:60]!r}. "
-            "Expected a finite number, or NaN or no value where it is unknown."
-        )
-    return number
 
 
 def settle_targets(

@@ -39,7 +39,9 @@ def test_unknown_values_become_the_mean_and_are_marked():
         (None, "expects the covariates 'x', but the document 'some words here' has none"),
         ({}, "has none. Set doc.user_data"),
         ({"y": 1}, "has 'y'. Set doc.user_data.'covariates'. = .'x': NUMBER."),
-        ({"x": "high"}, "'x' is 'high' for the document 'some words here'"),
+        ({"x": "high"}, "'x' is 'high' for the text 'some words here'"),
+        ([1.0], r"are \[1.0\]. Expected a dict"),
+        (3, "are 3. Expected a dict"),
         ({"x": math.inf}, "'x' is inf"),
     ],
 )

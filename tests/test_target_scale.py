@@ -59,7 +59,10 @@ def test_any_values_survive(numbers):
 @pytest.mark.parametrize("kind", ["log1p", "asinh", "logit"])
 def test_absurd_predictions_stay_finite(kind):
     scale = fit(kind, bounds=(-1.0, 401.0))
-    assert np.isfinite(scale.unscale(np.array([[1e9], [-1e9]]))).all()
+    predicted = scale.unscale(np.array([[1e9], [-1e9]]))
+    assert np.isfinite(predicted).all()
+    # And in the transform's range, so that they can be scored there.
+    assert np.isfinite(scale.transform(predicted)).all()
 
 
 def test_smearing_is_duans_factor_for_logs():
@@ -105,6 +108,7 @@ def test_settings_by_target():
         ("logit", None, "bounds is None.*range of 'a'"),
         ("logit", [100, 0], "bounds is .100, 0."),
         ("logit", {"a": [0, 1]}, "bounds is None.*range of 'b'"),
+        ("log1p", [0, 1], "no target has transform = 'logit'"),
     ],
 )
 def test_wrong_settings_are_named(transform, bounds, message):

@@ -49,7 +49,12 @@ def explain_cli(
             (span.text, span.label_, span.id_, f"{value:+.3f}")
             for span, value in zip(group, contributions, strict=True)
         ]
-        rows.append(("prediction", "", "", f"{base + sum(contributions):.3f}"))
+        total = f"{base + sum(contributions):.3f}"
+        place = dictionary.targets.index(target)
+        if dictionary.scale.is_curved[place]:
+            rows.append((f"sum, on the {dictionary.scale.transforms[place]} scale", "", "", total))
+            total = f"{doc.cats[dictionary.output_keys[target]]:.3f}"
+        rows.append(("prediction", "", "", total))
         msg.table(rows, header=("Text", "Term", "Category", target), aligns=("l", "l", "l", "r"))
         if output is not None:
             write_whole({output: page.encode("utf-8")})

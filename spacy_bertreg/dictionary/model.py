@@ -131,8 +131,8 @@ class DictionaryModel:
         shares = self._shares(matches)
         features = self._join(docs, matches, shares)
         # No term has a share in a covariate.
-        beside = features.shape[1] - shares.shape[1]
-        shares = np.hstack([shares, np.zeros((len(shares), beside))])
+        if beside := features.shape[1] - shares.shape[1]:
+            shares = np.hstack([shares, np.zeros((len(shares), beside))])
         base, contributions = self.readout.contributions(features, shares, matches.documents)
         scores = self.readout.predict(features)
         scores[matches.n_words == 0] = base[matches.n_words == 0] = self.without_words

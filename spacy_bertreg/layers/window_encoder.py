@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from spacy.tokens import Span
 from spacy_transformers.align import get_alignment, get_alignment_via_offset_mapping
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
-from spacy_transformers.truncate import truncate_oversize_splits
 from thinc.api import Model, torch2xp
 from transformers.file_utils import ModelOutput
 
@@ -125,7 +124,7 @@ def _tokenize(model: Any, windows: list[Span]) -> tuple[WordpieceBatch, Any]:
         align = get_alignment_via_offset_mapping(windows, data["offset_mapping"])
     else:
         align = get_alignment(windows, wordpieces.strings, tokenizer.all_special_tokens)
-    return truncate_oversize_splits(wordpieces, align, tokenizer.model_max_length + 1)
+    return wordpieces, align
 
 
 def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:

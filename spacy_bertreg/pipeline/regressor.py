@@ -34,6 +34,8 @@ class Regressor:
     scorer (Callable | None): Compares predictions with observed values.
     scale (TargetScale): Between the targets' units and the model's scale.
     levels (tuple[float, ...]): Of the quantiles that the model predicts; empty for none.
+    has_std (bool): Whether the spread that it predicts is a standard deviation.
+    lowest (float): The least value there can be on the model's scale.
     calibration (Calibration | None): How wide intervals are; None before `bertreg calibrate`.
     """
 
@@ -42,6 +44,8 @@ class Regressor:
     scorer: Callable[..., dict[str, Any]] | None
     scale = TargetScale()
     levels: tuple[float, ...] = ()
+    has_std: bool = False
+    lowest: float = -np.inf
     calibration: Calibration | None = None
     _training_texts: frozenset[bytes] = frozenset()
     _meta: dict[str, Any] | None = None
@@ -74,13 +78,13 @@ class Regressor:
         keys = list(self.output_keys.values())
         intervals = quantiles = stds = None
         if self.calibration is not None:
-            intervals = self._unscale(self.calibration.intervals(predictions))
+            ends = np.maximum(self.calibration.intervals(predictions), self.lowest)
+            intervals = self._unscale(ends)
         if predictions.quantiles is not None:
             quantiles = self._unscale(predictions.quantiles)
-        if predictions.spread is not None:
+        if self.has_std and predictions.spread is not None:
             stds = predictions.spread * np.array(self.scale.std)
-        for i, doc in enumerate(docs):
-            row = predictions.values[i].tolist()
+        for i, (doc, row) in enumerate(zip(docs, predictions.values.tolist(), strict=True)):
             doc.cats.update(zip(keys, row, strict=True))
             doc._.score = row[0]
             if intervals is not None:

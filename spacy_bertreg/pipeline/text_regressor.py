@@ -134,7 +134,8 @@ class TextRegressor(Regressor, TrainablePipe):
         self.model = model
         self.name = name
         self.loss = SquaredLoss() if loss is None else loss
-        self.levels = self.loss.levels
+        self.levels, self.has_std = self.loss.levels, self.loss.has_std
+        self.lowest = 0.0 if self.loss.log_link else -np.inf
         self.cfg = {
             "targets": [],
             "output_key": check_output_key(output_key, name),
