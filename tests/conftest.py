@@ -14,7 +14,8 @@ from thinc.api import Optimizer
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "corpus" / "briefings.csv"
 
-sys.path.insert(0, str(ROOT / "scripts"))
+for folder in ("scripts", "benchmarks"):
+    sys.path.insert(0, str(ROOT / folder))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,11 @@
 """Long documents: windows, what they count, and how much memory they take."""
 
-import subprocess
-import sys
 import warnings
 
 import numpy as np
 import pytest
 import torch
+from long_document import measure_apart
 from spacy_transformers.span_getters import get_doc_spans, get_strided_spans
 
 # Of one word piece each in the tiny BERT, as the fixture checks.
@@ -121,22 +120,11 @@ def test_windows_of_the_default_size_are_not_cut(initialized):
         nlp(text_of(2000))
 
 
-MEASURE = """
-import resource, sys, numpy as np, spacy
-nlp = spacy.load(sys.argv[1])
-words = np.random.default_rng(0).choice({words}, size=int(sys.argv[2]))
-assert np.isfinite(nlp(" ".join(words))._.score)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
-
-
 @pytest.mark.slow
 def test_a_hundred_thousand_words_take_little_more_memory_than_a_hundred(initialized, tmp_path):
     initialized().to_disk(tmp_path / "model")
 
     def peak(n_words):
-        command = [sys.executable, "-c", MEASURE.format(words=WORDS), str(tmp_path / "model")]
-        done = subprocess.run([*command, str(n_words)], check=True, capture_output=True, text=True)
-        return int(done.stdout)
+        return measure_apart(str(tmp_path / "model"), n_words)["scored_mb"]
 
     assert peak(100_000) - peak(100) < 300
