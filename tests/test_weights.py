@@ -11,7 +11,7 @@ from spacy_bertreg.weights import document_weights, settle_target_weights
 nlp = spacy.blank("en")
 
 
-def weighted(rows, weights):
+def weighted(rows, weights, nlp=nlp):
     examples = examples_from(nlp, rows)
     for example, weight in zip(examples, weights, strict=True):
         if weight is not None:
@@ -105,3 +105,46 @@ def test_three_targets_with_values_missing_at_random_are_as_good_as_alone(make_t
         alone = fit(target)[target]
         assert alone > 0.8
         assert together[target] > alone - 0.03
+
+
+@pytest.mark.parametrize(
+    ("learn", "readout"),
+    [
+        ("sensitivity", "ridge"),
+        ("elastic_net", "ridge"),
+        ("elastic_net", "random_forest"),
+        ("elastic_net", "gradient_boosting"),
+    ],
+)
+def test_dictionaries_heed_weights(learn, readout):
+    """Half of the documents say the opposite of the other half, and count for little or nothing."""
+    rng = np.random.default_rng(0)
+    rows, weights = [], []
+    for number in range(200):
+        words = rng.choice(["good", "bad", "the", "of"], size=6).tolist()
+        sign = -1 if number % 2 else 1
+        rows.append((" ".join(words), {"y": sign * (words.count("good") - words.count("bad"))}))
+        weights.append(1.0 if sign == 1 else (0.0 if number % 4 == 1 else 0.05))
+
+    def slope(own_weights):
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("dictionary_regressor", config={"readout": readout})
+        examples = weighted(rows, own_weights, pipeline)
+        pipeline.config["initialize"]["components"]["dictionary_regressor"] = {"learn": learn}
+        pipeline.initialize(lambda: examples)
+        good, bad = (pipeline(f"{word} {word} the of").cats["y"] for word in ("good", "bad"))
+        return good - bad
+
+    heeded = slope(weights)
+    assert heeded > 1
+    # Rounding decides between equally good splits of a tree.
+    assert slope([10 * weight for weight in weights]) == pytest.approx(heeded, rel=0.02)
+    assert abs(slope([1.0] * 200)) < 1
+
+
+def test_weights_that_are_all_zero(make_examples):
+    pipeline = spacy.blank("en")
+    component = pipeline.add_pipe("dictionary_regressor")
+    examples = weighted([("good", {"y": 1.0})] * 10, [0.0] * 10)
+    with pytest.raises(ValueError, match="weights of all documents are 0"):
+        component.initialize(lambda: examples, learn="sensitivity")

@@ -40,8 +40,9 @@ class Comparison:
         baseline's R² is not positive.
     coverage (DataFrame): For each target, model and run with calibrated intervals: `model`, `run`,
         `target`, `method`, `level`, `n_calibration` documents, and on the test set the `coverage`
-        (share of values inside) with its bootstrap interval, and the `mean_width` in the target's
-        unit.
+        (share of values inside) with its bootstrap interval, the shares `below` and `above`, the
+        `mean_error` of the predictions, `coverage_moved` if all intervals were moved by it, and
+        the `mean_width`, in the target's unit.
     verdicts (DataFrame): For each `target` a `sentence`.
     warnings (list[str]): What must not go unseen.
     settings (dict[str, Any]): Of the intervals, and the names of the files.
@@ -188,6 +189,8 @@ def _coverage(
     ends = run.intervals[target][known]
     inside = is_inside(gold, ends).astype(float)
     low, high = interval(bootstrap.mean(inside))
+    # Why a promise was broken: all predictions too high or too low, or more scatter on both sides.
+    mean_error = float((run.predictions[target][known] - gold).mean())
     return {
         "method": calibration.method,
         "level": calibration.level,
@@ -196,6 +199,10 @@ def _coverage(
         "coverage_low": low,
         "coverage_high": high,
         "mean_width": float(np.diff(ends, axis=1).mean()),
+        "below": float((gold < ends[:, 0]).mean()),
+        "above": float((gold > ends[:, 1]).mean()),
+        "mean_error": mean_error,
+        "coverage_moved": float(is_inside(gold, ends - mean_error).mean()),
     }
 
 

@@ -115,6 +115,10 @@ def coverage_table(comparison: Comparison) -> pd.DataFrame:
                 "Intervals": row["method"],
                 "Promised": f"{row['level']:.1%}",
                 "Held": _with_interval(values, "{:.1%}"),
+                "Below": f"{row['below']:.1%}",
+                "Above": f"{row['above']:.1%}",
+                "Mean error": f"{row['mean_error']:+.3f}",
+                "Held if moved by it": f"{row['coverage_moved']:.1%}",
                 "Mean width": f"{row['mean_width']:.3f}",
                 "Calibrated on": f"{row['n_calibration']:,}",
             }

@@ -125,11 +125,14 @@ def warnings(
 
 def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
     """coverage (DataFrame): As in `Comparison`.
-    RETURNS (list[str]): Intervals that hold surely fewer values than they promise."""
+    RETURNS (list[str]): Intervals that hold surely fewer values than they promise, and why."""
     return [
         f"Intervals of {row['model']}, {row['run']} hold {row['coverage']:.0%} of the values of "
         f"{row['target']} where {row['level']:.0%} were promised: the test documents are not like "
-        "those that it was calibrated on."
+        "those that it was calibrated on. Predictions are "
+        f"{abs(row['mean_error']):.3f} too {'high' if row['mean_error'] > 0 else 'low'} in the "
+        f"mean; {row['below']:.0%} of the values lie below their interval, {row['above']:.0%} "
+        f"above. All moved by that much, intervals would hold {row['coverage_moved']:.0%}."
         for _, row in coverage.iterrows()
         if row["coverage_high"] < row["level"]
     ]

@@ -26,7 +26,9 @@ class ElasticNet:
 
     n_settings = len(PENALTIES)
 
-    def fit(self, occurrences: Occurrences, target: Floats, last: int) -> Iterator[Floats]:
+    def fit(
+        self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None
+    ) -> Iterator[Floats]:
         """See `Learner.fit`: the penalties from strong to weak.
         RAISES (ImportError): scikit-learn is not installed."""
         linear_model, sparse = _scikit_learn()
@@ -34,14 +36,16 @@ class ElasticNet:
             (occurrences.values, (occurrences.documents, occurrences.candidates)),
             shape=(occurrences.n_documents, len(occurrences.terms)),
         )
-        centered = target - target.mean()
+        centered = target - np.average(target, weights=weights)
+        if weights is not None:
+            centered = centered * weights / weights.mean()
         greatest = np.abs(X.T @ centered).max() / len(target) / L1_SHARE
         model = linear_model.ElasticNet(
             l1_ratio=L1_SHARE, max_iter=5000, tol=1e-3, warm_start=True, selection="cyclic"
         )
         for penalty in PENALTIES[: last + 1]:
             model.set_params(alpha=max(greatest * penalty, 1e-12))
-            model.fit(X, target)
+            model.fit(X, target, sample_weight=weights)
             yield model.coef_.copy()
 
 

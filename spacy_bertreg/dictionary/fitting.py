@@ -40,6 +40,7 @@ def fit_dictionary(
     seed: int,
     case_sensitive: bool,
     attribute: str,
+    weights: Floats,
 ) -> DictionaryModel:
     """docs (Sequence[Doc]): The training documents.
     groups (Sequence[str]): The group of each.
@@ -49,14 +50,18 @@ def fit_dictionary(
     covariates (CovariateScale): What goes to the readout beside the terms.
     component (str): The component's name, for the errors.
     attribute (str): What of a token is compared with a term, "orth_" or "lemma_".
+    weights (ndarray): How much each document counts, 0 for not at all.
     Others: See `DictionaryRegressor.initialize`.
     RETURNS (DictionaryModel): The fitted model.
     RAISES (ValueError): Nothing could be learned, or a list can't be read.
     """
     # In the order of their texts, so that the order in which they come makes no difference.
-    columns = list(targets.values())
-    order = sorted(range(len(docs)), key=lambda i: (docs[i].text, *(c[i] for c in columns)))
+    columns = [*targets.values(), weights]
+    used = np.flatnonzero(weights).tolist()
+    order = sorted(used, key=lambda i: (docs[i].text, *(c[i] for c in columns)))
     docs = [docs[i] for i in order]
+    # LightGBM's limits on the sum of weights in a leaf are for weights of about 1.
+    counts = None if np.ptp(weights[order]) == 0 else weights[order] / weights[order].mean()
     targets = {name: values[order] for name, values in targets.items()}
     values = np.stack(list(targets.values()), axis=1)
     folds = folds_of([groups[i] for i in order], N_FOLDS, seed)
@@ -75,10 +80,19 @@ def fit_dictionary(
             own = make_finder(given, rules)
             _, matches = own(docs)
             features = own.features.sums(own.features.shares(matches), matches)
-            explained = Ridge.fit(features, values).predict(features)
+            explained = Ridge.fit(features, values, weights=counts).predict(features)
             missed = dict(zip(targets, (values - explained).T, strict=True))
         learned = _learn(
-            learn, docs, missed, folds, n_terms, min_documents, seed, case_sensitive, attribute
+            learn,
+            docs,
+            missed,
+            folds,
+            counts,
+            n_terms,
+            min_documents,
+            seed,
+            case_sensitive,
+            attribute,
         )
         lists = [given + learned.lexicon, *(given + part for part in learned.by_fold)]
         seen = 1 + np.unique(folds, return_inverse=True)[1]
@@ -105,10 +119,17 @@ def fit_dictionary(
                 f"Expected {readout.min_documents} at least for this readout."
             )
     features = np.hstack([features, covariates(docs, component)])
-    fitted = readout.fit(features[rows], values[rows], folds[rows], seed)
-    means = tuple(np.nanmean(values, axis=0).tolist())
+    fitted = readout.fit(
+        features[rows], values[rows], folds[rows], seed, None if counts is None else counts[rows]
+    )
+    means = tuple(_mean(column, counts) for column in values.T)
     model = DictionaryModel(terms, rules, fitted, finder, means, covariates, component)
     return replace(model, lexicon=with_statistics(terms, model.explain(docs)))
+
+
+def _mean(values: Floats, weights: Floats | None) -> float:
+    known = ~np.isnan(values)
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
 
 
 def _learn(
@@ -116,6 +137,7 @@ def _learn(
     docs: Sequence[Doc],
     targets: dict[str, Floats],
     folds: NDArray[np.int64],
+    weights: Floats | None,
     n_terms: int,
     min_documents: int,
     seed: int,
@@ -130,7 +152,9 @@ def _learn(
             f"No word occurs in {min_documents} of the {len(docs)} training documents, so no list "
             "can be learned. Expected a lower min_documents, or more documents."
         )
-    learned = learn_lexicon(method, occurrences, targets, folds, n_terms=n_terms, seed=seed)
+    learned = learn_lexicon(
+        method, occurrences, targets, folds, n_terms=n_terms, seed=seed, weights=weights
+    )
     if not learned.lexicon:
         raise ValueError("No word predicts the target, so the learned list is empty.")
     return learned

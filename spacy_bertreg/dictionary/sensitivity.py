@@ -44,15 +44,20 @@ class Sensitivity:
         """seed (int): Of the first weights, the order of documents, and dropout."""
         self._seed = seed
 
-    def fit(self, occurrences: Occurrences, target: Floats, last: int) -> Iterator[Floats]:
+    def fit(
+        self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None
+    ) -> Iterator[Floats]:
         """See `Learner.fit`: after each epoch, the mean of the networks."""
         seeds = range(self._seed, self._seed + N_NETWORKS)
-        networks = (_train(occurrences, target, last + 1, seed) for seed in seeds)
-        for weights in zip(*networks, strict=True):
-            yield np.mean(weights, axis=0)
+        counts = np.ones(len(target)) if weights is None else weights / weights.mean()
+        networks = (_train(occurrences, target, counts, last + 1, seed) for seed in seeds)
+        for sensitivities in zip(*networks, strict=True):
+            yield np.mean(sensitivities, axis=0)
 
 
-def _train(occurrences: Occurrences, target: Floats, n_epochs: int, seed: int) -> Iterator[Floats]:
+def _train(
+    occurrences: Occurrences, target: Floats, counts: Floats, n_epochs: int, seed: int
+) -> Iterator[Floats]:
     """YIELDS (ndarray): After each epoch, the network's sensitivity to each candidate."""
     import torch
 
@@ -73,6 +78,7 @@ def _train(occurrences: Occurrences, target: Floats, n_epochs: int, seed: int) -
     starts = np.searchsorted(occurrences.documents, np.arange(occurrences.n_documents + 1))
     values = torch.from_numpy(occurrences.values).float()
     gold = torch.from_numpy(target).float()
+    count = torch.from_numpy(counts).float()
 
     def hidden(rows: list[int], dropout: bool) -> "torch.Tensor":
         spans = [torch.arange(starts[row], starts[row + 1]) for row in rows]
@@ -91,13 +97,15 @@ def _train(occurrences: Occurrences, target: Floats, n_epochs: int, seed: int) -
         for rows in order.split(BATCH):
             units = hidden(rows.tolist(), dropout=True).relu()
             kept = _keep(units.numel(), DROPOUT_HIDDEN, generator).view_as(units)
-            loss = ((units * kept) @ output + intercept - gold[rows]).square().mean()
+            errors = (units * kept) @ output + intercept - gold[rows]
+            loss = (errors.square() * count[rows]).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         with torch.no_grad():
             # The output's derivative by a unit's input is the unit's weight where it is active.
-            active = (hidden(list(range(len(gold))), dropout=False) > 0).float().mean(dim=0)
+            active = (hidden(list(range(len(gold))), dropout=False) > 0).float()
+            active = (active * count[:, None]).mean(dim=0)
             sensitivity = (embed @ (active * output)).double().numpy()
         yield sensitivity
 

@@ -27,6 +27,7 @@ from ..predictions import Predictions
 from ..scorer import SCORE_WEIGHTS, regression_score
 from ..target_scale import TargetScale, settle_transforms
 from ..targets import settle_targets
+from ..weights import document_weights
 from .regressor import Regressor, check_choice, check_output_key
 
 # spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
@@ -189,7 +190,8 @@ class DictionaryRegressor(Regressor, Pipe):
 
         get_examples (Callable): Returns the training examples, with numbers in
             `example.reference.cats`. NaN or no value: unknown. Documents with the same
-            `reference.user_data["group"]` stay together where settings are chosen.
+            `reference.user_data["group"]` stay together where settings are chosen, and
+            `reference.user_data["weight"]` says how much a document counts, 1 by default.
         nlp (Language | None): The pipeline.
         lexicon (str | Path | None): The term list's file; see `read_lexicon` for the formats.
         learn (str | None): How to learn a list from the examples: "sensitivity", "elastic_net", or
@@ -228,6 +230,9 @@ class DictionaryRegressor(Regressor, Pipe):
         self.calibration = None
         self.note_training_texts(eg.reference for eg in examples)
         docs = self._documents(examples, nlp)
+        weights = document_weights(examples)
+        if not weights.any():
+            raise ValueError(f"Component {self.name!r}: the weights of all documents are 0.")
         transformed = self.scale.transform(values)
         self._model = fit_dictionary(
             docs,
@@ -245,6 +250,7 @@ class DictionaryRegressor(Regressor, Pipe):
             seed=seed,
             case_sensitive=self.cfg["case_sensitive"],
             attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
+            weights=weights,
         )
         self.cfg["targets"] = names
         if self.cfg["smearing"]:

@@ -6,11 +6,14 @@ import pytest
 import spacy
 from conftest import ROOT, train
 
-from spacy_bertreg.comparison.compare import compare
-from spacy_bertreg.comparison.models import LINE, MEAN
+from spacy_bertreg.comparison.bootstrap import Bootstrap
+from spacy_bertreg.comparison.compare import _coverage, compare
+from spacy_bertreg.comparison.models import LINE, MEAN, Run
 from spacy_bertreg.comparison.tables import run_table, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
+from spacy_bertreg.comparison.verdict import coverage_warnings
 from spacy_bertreg.convert import convert
+from spacy_bertreg.intervals import Calibration
 from spacy_bertreg.metrics import METRICS
 
 
@@ -269,3 +272,26 @@ def test_two_documents_of_one_id(folder, tmp_path):
     spacy.tokens.DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "test.spacy")
     with pytest.raises(ValueError, match="documents 2 and 4 both have the id"):
         read_test_set(tmp_path / "test.spacy")
+
+
+def test_broken_intervals_are_explained():
+    """Predictions are 1 too high, so that values lie below; moved by that, intervals hold all."""
+    gold = np.linspace(0, 10, 50)
+    predicted = gold + 1 + np.tile([-0.1, 0.1], 25)
+    ends = np.stack([predicted - 1.0, predicted + 1.0], axis=1)
+    run = Run(
+        "seed-0",
+        "",
+        {"y": predicted},
+        {"y": ends},
+        {"y": (Calibration("plain", 0.9, (1,), (9,)), 0)},
+    )
+    bootstrap = Bootstrap(gold, [str(i) for i in range(50)], n_resamples=200, seed=0)
+    row = _coverage(run, "y", gold, np.arange(50), bootstrap)
+    assert (row["coverage"], row["below"], row["above"]) == (0.5, 0.5, 0.0)
+    assert row["mean_error"] == pytest.approx(1.0)
+    assert row["coverage_moved"] == 1.0
+    table = pd.DataFrame([{"model": "m", "run": "seed-0", "target": "y", **row}])
+    (warning,) = coverage_warnings(table)
+    assert "1.000 too high in the mean; 50% of the values lie below" in warning
+    assert "would hold 100%" in warning

@@ -21,12 +21,18 @@ class Readout(Protocol):
 
     @classmethod
     def fit(
-        cls, features: Floats, targets: Floats, folds: NDArray[np.int64], seed: int
+        cls,
+        features: Floats,
+        targets: Floats,
+        folds: NDArray[np.int64],
+        seed: int,
+        weights: Floats | None = None,
     ) -> "Readout":
         """features (ndarray): Shape (documents, features).
         targets (ndarray): Shape (documents, targets), NaN where unknown.
         folds (ndarray): For each document, the fold that it belongs to; groups are kept whole.
         seed (int): Of everything random.
+        weights (ndarray | None): How much each document counts, above 0; None for all the same.
         RETURNS (Readout): Fitted for each target on the documents where it is known.
         """
 

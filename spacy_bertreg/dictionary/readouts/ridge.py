@@ -35,12 +35,14 @@ class Ridge:
         targets: Floats,
         folds: NDArray[np.int64] | None = None,
         seed: int = 0,
+        weights: Floats | None = None,
         *,
         penalties: Floats = PENALTIES,
     ) -> "Ridge":
         """See `Readout.fit`. folds, seed: Not used.
         penalties (ndarray): To choose from."""
-        columns = [_fit_one(features, target, penalties) for target in targets.T]
+        w = np.ones(len(features)) if weights is None else weights
+        columns = [_fit_one(features, target, w, penalties) for target in targets.T]
         return cls(
             np.stack([coefficients for coefficients, _, _ in columns], axis=1),
             np.array([intercept for _, intercept, _ in columns]),
@@ -78,14 +80,21 @@ class Ridge:
         return cls(*(np.array(data[k]) for k in ("coefficients", "intercept", "penalty")))
 
 
-def _fit_one(features: Floats, target: Floats, penalties: Floats) -> tuple[Floats, float, float]:
+def _fit_one(
+    features: Floats, target: Floats, weights: Floats, penalties: Floats
+) -> tuple[Floats, float, float]:
     known = ~np.isnan(target)
-    X, y = features[known], target[known]
-    n, mean = len(y), X.mean(axis=0)
-    std = np.where(X.std(axis=0) > 1e-12, X.std(axis=0), np.inf)  # a constant says nothing
-    U, s, Vt = np.linalg.svd((X - mean) / std, full_matrices=False)
-    along = U.T @ (y - y.mean())
-    rest = max(((y - y.mean()) ** 2).sum() - (along**2).sum(), 0.0)
+    X, y, w = features[known], target[known], weights[known]
+    n = len(y)
+    mean, center = np.average(X, axis=0, weights=w), np.average(y, weights=w)
+    std = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=w))
+    std = np.where(std > 1e-12, std, np.inf)  # a constant says nothing
+    # Weighted least squares are plain ones of rows that are multiplied by the weights' roots.
+    root = np.sqrt(w / w.mean())
+    U, s, Vt = np.linalg.svd((X - mean) / std * root[:, None], full_matrices=False)
+    y = (y - center) * root
+    along = U.T @ y
+    rest = max((y**2).sum() - (along**2).sum(), 0.0)
     best, lowest = penalties[-1], np.inf
     for penalty in penalties:
         kept = s**2 / (s**2 + n * penalty)
@@ -95,4 +104,4 @@ def _fit_one(features: Floats, target: Floats, penalties: Floats) -> tuple[Float
         if score < lowest:
             best, lowest = penalty, score
     coefficients = Vt.T @ (s / (s**2 + n * best) * along) / std
-    return coefficients, float(y.mean() - mean @ coefficients), float(best)
+    return coefficients, float(center - mean @ coefficients), float(best)

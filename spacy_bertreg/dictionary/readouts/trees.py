@@ -34,26 +34,36 @@ class Trees:
     min_documents: ClassVar[int] = 5
 
     @classmethod
-    def fit(cls, features: Floats, targets: Floats, folds: NDArray[np.int64], seed: int) -> "Trees":
+    def fit(
+        cls,
+        features: Floats,
+        targets: Floats,
+        folds: NDArray[np.int64],
+        seed: int,
+        weights: Floats | None = None,
+    ) -> "Trees":
         """See `Readout.fit`.
         RAISES (ImportError): LightGBM is not installed."""
         lightgbm = _lightgbm()
         models = []
         for target in targets.T:
             known = ~np.isnan(target)
-            X, y = features[known], target[known]
+            data = lightgbm.Dataset(
+                features[known],
+                target[known],
+                weight=None if weights is None else weights[known],
+                free_raw_data=False,
+            )
+            n_known = int(known.sum())
             # Of few documents, leaves hold a tenth at least.
-            smallest = max(min(MIN_DOCUMENTS_IN_LEAF, len(y) // 10), 1)
+            smallest = max(min(MIN_DOCUMENTS_IN_LEAF, n_known // 10), 1)
             settings = {**SHARED, **cls.settings, "seed": seed, "min_data_in_leaf": smallest}
-            rounds = cls._rounds(X, y, folds[known], settings)
-            data = lightgbm.Dataset(X, y, free_raw_data=False)
+            rounds = cls._rounds(data, folds[known], settings)
             models.append(lightgbm.train(settings, data, rounds).model_to_string())
         return cls(tuple(models))
 
     @classmethod
-    def _rounds(
-        cls, X: Floats, y: Floats, folds: NDArray[np.int64], settings: dict[str, Any]
-    ) -> int:
+    def _rounds(cls, data: Any, folds: NDArray[np.int64], settings: dict[str, Any]) -> int:
         return MAX_ROUNDS
 
     @property
@@ -151,18 +161,13 @@ class GradientBoosting(Trees):
     }
 
     @classmethod
-    def _rounds(
-        cls, X: Floats, y: Floats, folds: NDArray[np.int64], settings: dict[str, Any]
-    ) -> int:
-        lightgbm = _lightgbm()
-        rows = np.arange(len(y))
+    def _rounds(cls, data: Any, folds: NDArray[np.int64], settings: dict[str, Any]) -> int:
+        rows = np.arange(len(folds))
         splits = [(rows[folds != fold], rows[folds == fold]) for fold in np.unique(folds)]
         splits = [(a, b) for a, b in splits if len(a) and len(b)]
         if not splits:
             return MAX_ROUNDS // 5
-        history = lightgbm.cv(
-            settings, lightgbm.Dataset(X, y, free_raw_data=False), MAX_ROUNDS, folds=splits
-        )
+        history = _lightgbm().cv(settings, data, MAX_ROUNDS, folds=splits)
         return int(np.argmin(history["valid l2-mean"])) + 1
 
 

@@ -58,3 +58,12 @@ def test_constant_and_repeated_features():
 def test_nothing_to_learn_from():
     ridge = Ridge.fit(np.zeros((5, 2)), np.arange(5.0)[:, None])
     np.testing.assert_allclose(ridge.predict(np.ones((1, 2))), [[2.0]])
+
+
+def test_weights_agree_with_scikit_learn():
+    weights = np.arange(1.0, 51)
+    scaler = StandardScaler().fit(FEATURES, sample_weight=weights)
+    model = SklearnRidge(alpha=0.1 * weights.sum())
+    model.fit(scaler.transform(FEATURES), TARGETS, sample_weight=weights)
+    ridge = Ridge.fit(FEATURES, TARGETS, weights=weights, penalties=np.array([0.1]))
+    np.testing.assert_allclose(ridge.predict(FEATURES), model.predict(scaler.transform(FEATURES)))
