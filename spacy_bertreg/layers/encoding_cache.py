@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from spacy.attrs import ORTH, SPACY
 from spacy.tokens import Doc, Span
-from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
-from thinc.types import Ragged
-from transformers.file_utils import ModelOutput
+from spacy_transformers.data_classes import TransformerData
+
+from .outputs import POOLINGS, DeferredData, FrozenBatch, batch_of
 
 Key = tuple[bytes, tuple[tuple[int, int], ...]]
 
@@ -31,27 +30,26 @@ class EncodingCache:
         self,
         docs: list[Doc],
         spans: list[list[Span]],
-        encode: Callable[[list[Doc]], FullTransformerBatch],
-    ) -> "FrozenBatch":
+        encode: Callable[[list[list[Span]]], FrozenBatch],
+    ) -> FrozenBatch:
         """Get the outputs for documents, and compute those that are not at hand.
 
         docs (list[Doc]): The documents.
         spans (list[list[Span]]): The windows of each.
-        encode (Callable): Computes the outputs for documents.
+        encode (Callable): Computes the outputs for documents' windows.
         RETURNS (FrozenBatch): The outputs of each document, as a transformer's batch.
         """
         keys = [self._key(doc, windows) for doc, windows in zip(docs, spans, strict=True)]
         # A document without windows has no output, and the transformer can't read nothing at all.
         computed = {key: TransformerData.empty() for key in keys if not key[1]}
         known = self._outputs.keys() | computed.keys()
-        new = {key: doc for key, doc in zip(keys, docs, strict=True) if key not in known}
+        new = {key: own for key, own in zip(keys, spans, strict=True) if key not in known}
         if new:
             outputs = encode(list(new.values())).doc_data
             for key, output in zip(new, outputs, strict=True):
-                computed[key] = _trim(output)
-                self._keep(key, computed[key])
-        found = [computed.get(key) or self._outputs[key] for key in keys]
-        return batch_of(spans, found)
+                computed[key] = output
+                self._keep(key, output)
+        return batch_of([computed.get(key) or self._outputs[key] for key in keys])
 
     def _key(self, doc: Doc, windows: list[Span]) -> Key:
         # Not the text alone: tokens decide what belongs together.
@@ -59,42 +57,10 @@ class EncodingCache:
         return content, tuple((window.start, window.end) for window in windows)
 
     def _keep(self, key: Key, output: TransformerData) -> None:
-        size = sum(tensor.nbytes for tensor in output.model_output.values())
+        if isinstance(output, DeferredData):
+            size = sum(output.pooled(pooling).nbytes for pooling in POOLINGS)
+        else:
+            size = sum(tensor.nbytes for tensor in output.model_output.values())
         if self.n_bytes + size <= self.max_bytes:
             self._outputs[key] = output
             self.n_bytes += size
-
-
-class FrozenBatch(FullTransformerBatch):
-    """Outputs of a transformer that has no use for a gradient."""
-
-    def unsplit_by_doc(self, arrays: list) -> "FrozenBatch":
-        return self
-
-
-def batch_of(spans: list[list[Span]], data: list[TransformerData]) -> FrozenBatch:
-    """spans (list[list[Span]]): The windows of each document.
-    data (list[TransformerData]): The outputs of each.
-    RETURNS (FrozenBatch): All of them as a batch."""
-    return FrozenBatch(
-        spans=spans,
-        wordpieces=WordpieceBatch.empty(),
-        model_output=ModelOutput(),
-        align=TransformerData.empty().align,
-        cached_doc_data=data,
-    )
-
-
-def _trim(output: TransformerData) -> TransformerData:
-    """RETURNS (TransformerData): The same without the padding that other documents of the batch
-    brought, with the last hidden state alone."""
-    hidden = output.model_output["last_hidden_state"]
-    n_padded = hidden.shape[1]
-    n_pieces = int(output.wordpieces.attention_mask.sum(axis=1).max())
-    rows = np.asarray(output.align.dataXd)
-    rows = rows // n_padded * n_pieces + rows % n_padded
-    return TransformerData(
-        wordpieces=WordpieceBatch.empty(),
-        model_output=ModelOutput(last_hidden_state=hidden[:, :n_pieces].copy()),
-        align=Ragged(rows, output.align.lengths),
-    )

@@ -1,8 +1,9 @@
 """The bridge between thinc and a Hugging Face model, with parameters that can be frozen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Optimizer
 from thinc.types import ArgsKwargs
@@ -10,6 +11,7 @@ from torch import nn
 
 from ..freezing import Freeze, block_of, count_blocks, frozen_names
 from ..optimizer import EncoderOptimizer
+from ..precision import Precision, is_bfloat16
 from .encoding_cache import EncodingCache
 
 
@@ -19,13 +21,24 @@ class FreezableShim(HFShim):
 
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to use again while all is frozen.
+    precision (Precision): In what to multiply matrices; see `is_bfloat16`.
 
     After `apply_freeze`, `is_frozen` (bool) says whether nothing of the transformer learns.
+    `is_read_by_token` (bool) says whether something has asked for vectors of single tokens.
     """
 
-    def __init__(self, *args: Any, freeze: Freeze, cache: EncodingCache, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        freeze: Freeze,
+        cache: EncodingCache,
+        precision: Precision = "float32",
+        **kwargs: Any,
+    ) -> None:
         self.freeze = freeze
         self.cache = cache
+        self.precision = precision
+        self.is_read_by_token = False
         self.is_frozen = False
         self.has_reported_cuts = False
         super().__init__(*args, **kwargs)
@@ -48,12 +61,48 @@ class FreezableShim(HFShim):
         if _keep_frozen_in_eval_mode not in self._model._forward_pre_hooks.values():
             self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
 
+    def autocast(self) -> torch.autocast:
+        """RETURNS (autocast): Context of a forward pass, for matrix products in lower precision."""
+        if self._mixed_precision:
+            return torch.autocast("cuda")
+        device = self.device.type
+        enabled = is_bfloat16(self.precision, device)
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """inputs (ArgsKwargs): For the transformer. RETURNS (ModelOutput): What it gives."""
+        # Left so: two threads that score with one pipeline would disturb each other.
+        if self._model.training:
+            self._model.eval()
+        with torch.no_grad(), self.autocast():
+            return self._model(*inputs.args, **inputs.kwargs)
+
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        output, backprop = super().begin_update(inputs)
-        if not output.last_hidden_state.requires_grad:
-            # Nothing learns, or only what takes no part in the output, such as the pooler.
-            return output, lambda grads: inputs
-        return output, backprop
+        """Not in use: see `begin_update_in_parts`."""
+        raise NotImplementedError
+
+    def begin_update_in_parts(
+        self, parts: Sequence[ArgsKwargs]
+    ) -> tuple[list[torch.Tensor], Callable[[list[torch.Tensor]], None]]:
+        """parts (Sequence[ArgsKwargs]): For the transformer, one after the other.
+        RETURNS (tuple[list[Tensor], Callable]): The last hidden state of each, and what takes
+            their gradients."""
+        self._model.train()
+        with self.autocast():
+            outputs = [self._model(*p.args, **p.kwargs).last_hidden_state for p in parts]
+
+        def backprop(gradients: list[torch.Tensor]) -> None:
+            if not outputs[0].requires_grad:
+                # Nothing learns, or only what takes no part in the output, such as the pooler.
+                return
+            scaled = self._grad_scaler.scale(gradients, inplace=True)
+            torch.autograd.backward(outputs, list(scaled))
+            own = [p.grad for p in self._model.parameters() if p.grad is not None]
+            if self._grad_scaler.unscale(own):
+                for gradient in own:
+                    gradient.zero_()
+
+        return outputs, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
         if self.is_frozen:

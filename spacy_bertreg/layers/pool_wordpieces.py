@@ -1,6 +1,7 @@
 """One vector for each document from a transformer's outputs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 from transformers.file_utils import ModelOutput
 
-POOLINGS = ("mean", "cls", "max")
+from .outputs import POOLINGS, DeferredData
 
 
 def pool_wordpieces(pooling: str) -> Model[list[TransformerData], Floats2d]:
@@ -31,23 +32,24 @@ def pool_wordpieces(pooling: str) -> Model[list[TransformerData], Floats2d]:
 def forward(
     model: Model, docs: list[TransformerData], is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], list[TransformerData]]]:
-    pooled = f"pooled_{model.attrs['pooling']}"
     pool = _pool_max if model.attrs["pooling"] == "max" else _pool_weighted
     vectors = model.ops.alloc2f(len(docs), model.get_dim("nO"))
     backprops: dict[int, Callable] = {}
     for i, doc in enumerate(docs):
-        if pooled in doc.model_output:
-            vectors[i] = doc.model_output[pooled][0]
+        if isinstance(doc, DeferredData):
+            vectors[i] = doc.pooled(model.attrs["pooling"])
+            backprops[i] = partial(_no_gradient, doc)
         # A document without tokens has no output at all.
         elif "last_hidden_state" in doc.model_output:
             vectors[i], backprops[i] = pool(model, doc)
 
     def backprop(d_vectors: Floats2d) -> list[TransformerData]:
+        empty = TransformerData.empty()
         return [
             TransformerData(
-                wordpieces=docs[i].wordpieces,
-                align=docs[i].align,
-                model_output=ModelOutput(last_hidden_state=backprop_doc(d_vectors[i])),
+                empty.wordpieces,
+                ModelOutput(last_hidden_state=backprop_doc(d_vectors[i])),
+                empty.align,
             )
             for i, backprop_doc in backprops.items()
         ]
@@ -96,14 +98,16 @@ def _zeros(model: Model, hidden: Floats2d) -> tuple:
     return xp.zeros(hidden.shape[-1], dtype="f"), lambda d_vector: xp.zeros_like(hidden)
 
 
-def wordpiece_weights(
-    doc: TransformerData, covers: NDArray[np.int64] | None = None
-) -> NDArray[np.float32]:
+def _no_gradient(doc: DeferredData, d_vector: Floats2d) -> Floats2d:
+    # Other components may read single tokens of the same document, and gradients are added up.
+    return doc.reading.zeros(doc.index)
+
+
+def wordpiece_weights(doc: TransformerData) -> NDArray[np.float32]:
     """How much each row of a transformer's output counts, so that each of the document's word
     pieces counts 1 in all: 1 / the number of windows that cover it.
 
     doc (TransformerData): The transformer's output for a document.
-    covers (ndarray | None): For each token, how many windows cover it; None for how many of these.
     RETURNS (ndarray): Shape (windows, word pieces of the longest window); 0 for what belongs to
         no token: special tokens and padding.
     """
@@ -113,9 +117,8 @@ def wordpiece_weights(
     lengths = np.asarray(doc.align.lengths)
     tokens = np.repeat(np.arange(len(lengths)), lengths)
     windows = rows // n_pieces
-    if covers is None:
-        found = np.zeros((len(lengths), n_windows), dtype=bool)
-        found[tokens, windows] = True
-        covers = found.sum(axis=1)
+    found = np.zeros((len(lengths), n_windows), dtype=bool)
+    found[tokens, windows] = True
+    covers = found.sum(axis=1)
     weights[windows, rows % n_pieces] = 1 / covers[tokens]
     return weights

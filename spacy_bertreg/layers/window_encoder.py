@@ -1,165 +1,96 @@
-"""From documents to a transformer's outputs, window by window, in bounded memory."""
+"""From windows to a transformer's outputs, in parts of about the same length.
 
-import warnings
-from collections.abc import Callable, Iterator
+A transformer takes as long for padding as for words. So windows are sorted by length and read in
+parts with little padding, whatever documents they are from.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from spacy.tokens import Span
-from spacy_transformers.align import get_alignment, get_alignment_via_offset_mapping
-from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
-from thinc.api import Model, torch2xp
-from transformers.file_utils import ModelOutput
+from thinc.api import ArgsKwargs
 
-from .pool_wordpieces import POOLINGS, wordpiece_weights
+from .windows import Window, model_inputs
 
-# Word pieces, padding included, that the transformer reads at once where nothing learns.
-PIECES_AT_ONCE = 8192
+# Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
+# and few enough to stay in a CPU's caches.
+PIECES_AT_ONCE = {"cpu": 2048, "cuda": 32768}
+# As many word pieces of padding as take about the time of starting another part.
+PADDING = {"cpu": 64, "cuda": 2048}
+
+Floats = NDArray[np.float32]
 
 
-def encode_windows(
-    model: Model, spans: list[list[Span]], is_train: bool
-) -> tuple[FullTransformerBatch, Callable]:
-    """What spacy-transformers' forward pass does, but windows with more word pieces than the
-    transformer can read are cut by the tokenizer, which is reported once.
+def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:
+    """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda".
+    RETURNS (list[list[int]]): Their numbers, in parts that fit together, long ones first."""
+    most, padding = PIECES_AT_ONCE.get(device, 32768), PADDING.get(device, 2048)
+    lengths = [len(window) for window in windows]
+    parts: list[list[int]] = []
+    wasted = longest = 0
+    for number in sorted(range(len(windows)), key=lambda i: -lengths[i]):
+        wasted += longest - lengths[number]
+        if not parts or wasted > padding or longest * (len(parts[-1]) + 1) > most:
+            parts.append([])
+            wasted, longest = 0, lengths[number]
+        parts[-1].append(number)
+    return parts
 
-    model (Model): A spacy-transformers TransformerModel.
-    spans (list[list[Span]]): The windows of each document.
-    is_train (bool): Whether a gradient will come back.
-    RETURNS (tuple[FullTransformerBatch, Callable]): The outputs, and the way back.
+
+def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
+    """Read windows where nothing learns.
+
+    model (TransformerModel): A spacy-transformers TransformerModel with our shim.
+    windows (Sequence[Window]): What to read.
+    take (Callable): Gets, part by part, the windows' numbers and their last hidden state, a tensor
+        of shape (windows, word pieces, width).
     """
-    windows = [span for doc_spans in spans for span in doc_spans]
-    wordpieces, align = _tokenize(model, windows)
-    if is_train:
-        output, backprop = model.layers[0](wordpieces, True)
-    else:
-        output, backprop = _in_parts(model, wordpieces), _no_gradient
-    batch = FullTransformerBatch(
-        spans=spans, wordpieces=wordpieces, model_output=output, align=align
-    )
-    return batch, lambda d_batch: backprop(d_batch.model_output)
-
-
-def pool_windows(model: Model, spans: list[Span]) -> TransformerData:
-    """Read one document's windows in parts, and keep what each pooling makes of them: the outputs
-    of a long document would take more memory than the transformer does.
-
-    model (Model): A spacy-transformers TransformerModel.
-    spans (list[Span]): The document's windows.
-    RETURNS (TransformerData): With `pooled_mean`, `pooled_max` and `pooled_cls`, each of shape
-        (1, width), in place of the last hidden state.
-    """
-    covers = np.zeros(len(spans[0].doc), dtype=np.int64)
-    for span in spans:
-        covers[span.start : span.end] += 1
-    parts = [_pool_part(model, part, covers) for part in _parts(spans)]
-    sums, maxima, firsts, counts = (torch.stack(column) for column in zip(*parts, strict=True))
-    pooled = {
-        "mean": sums.sum(0) / counts.sum().clamp(min=1e-9),
-        "max": maxima.amax(0),
-        "cls": firsts.sum(0) / len(spans),
-    }
-    if not counts.sum():
-        pooled = {name: torch.zeros_like(vector) for name, vector in pooled.items()}
-    outputs = {f"pooled_{name}": torch2xp(pooled[name][None]) for name in POOLINGS}
-    empty = TransformerData.empty()
-    return TransformerData(WordpieceBatch.empty(), ModelOutput(**outputs), empty.align)
-
-
-def _parts(spans: list[Span], size: int = 64) -> Iterator[list[Span]]:
-    for start in range(0, len(spans), size):
-        yield spans[start : start + size]
-
-
-def _pool_part(
-    model: Model, spans: list[Span], covers: NDArray[np.int64]
-) -> tuple[torch.Tensor, ...]:
-    # As a document of its own: aligning takes time for each token of the document, for each part.
-    first, last = min(s.start for s in spans), max(s.end for s in spans)
-    part = spans[0].doc[first:last].as_doc()
-    windows = [part[span.start - first : span.end - first] for span in spans]
-    batch, _ = encode_windows(model, [windows], False)
-    hidden: Any = batch.model_output["last_hidden_state"]
-    (doc_data,) = batch.doc_data
-    weights = wordpiece_weights(doc_data, covers[first:last])
-    return _pool(hidden, torch.as_tensor(weights, device=hidden.device))
-
-
-def _pool(hidden: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    flat = hidden.reshape(-1, hidden.shape[-1])
-    is_piece = (weights > 0).reshape(-1, 1)
-    return (
-        weights.reshape(-1) @ flat,
-        torch.where(is_piece, flat, -torch.inf).amax(0),
-        hidden[:, 0].sum(0),
-        weights.sum(),
-    )
-
-
-def _tokenize(model: Any, windows: list[Span]) -> tuple[WordpieceBatch, Any]:
-    tokenizer = model.tokenizer
-    texts = [window.text for window in windows]
-    limit = min(
-        tokenizer.model_max_length,
-        getattr(model.transformer.config, "max_position_embeddings", None) or np.inf,
-    )
-    cut = {"truncation": True, "max_length": int(limit)} if np.isfinite(limit) else {}
-    data = tokenizer(
-        texts,
-        add_special_tokens=True,
-        return_attention_mask=True,
-        return_offsets_mapping=tokenizer.is_fast,
-        return_tensors="np",
-        return_token_type_ids=None,
-        padding="longest",
-        **cut,
-    )
-    data["input_texts"] = [tokenizer.convert_ids_to_tokens(ids) for ids in data["input_ids"]]
-    data["pad_token"] = tokenizer.pad_token
-    wordpieces = WordpieceBatch.from_batch_encoding(data)
-    if tokenizer.is_fast:
-        _report_cuts(model, data.encodings, int(limit) if cut else 0)
-        align = get_alignment_via_offset_mapping(windows, data["offset_mapping"])
-    else:
-        align = get_alignment(windows, wordpieces.strings, tokenizer.all_special_tokens)
-    return wordpieces, align
-
-
-def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:
     shim = model.layers[0].shims[0]
-    # Special tokens and padding are marked by 1.
-    lost = [
-        sum(rest.special_tokens_mask.count(0) for rest in encoding.overflowing)
-        for encoding in encodings
-    ]
-    if any(lost) and not shim.has_reported_cuts:
-        shim.has_reported_cuts = True
-        warnings.warn(
-            f"The transformer reads {limit} word pieces at once, but {np.count_nonzero(lost)} of "
-            f"{len(lost)} windows in this batch have more: {sum(lost):,} word pieces are not "
-            "read. Others like these will not be reported. Expected smaller windows in "
-            "[components.transformer.model.get_spans], as spacy-transformers.strided_spans.v1 with "
-            "window = 128 and stride = 96; a single word can't be divided.",
-            stacklevel=2,
-        )
+    for numbers in parts_of(windows, shim.device.type):
+        (inputs,) = _inputs(model, windows, [numbers])
+        take(numbers, shim.predict(inputs).last_hidden_state.float())
 
 
-def _in_parts(model: Model, wordpieces: WordpieceBatch) -> Any:
-    """RETURNS (ModelOutput): The last hidden state of all windows, read a few at a time."""
-    n_windows, n_pieces = wordpieces.input_ids.shape
-    size = max(PIECES_AT_ONCE // n_pieces, 1)
-    if n_windows <= size:
-        return model.layers[0].predict(wordpieces)
-    whole = None
-    for start in range(0, n_windows, size):
-        part = model.layers[0].predict(wordpieces[start : start + size]).last_hidden_state
-        if whole is None:
-            whole = part.new_empty(n_windows, *part.shape[1:])
-        whole[start : start + size] = part
-    return ModelOutput(last_hidden_state=whole)
+def read_and_learn(
+    model: Any, windows: Sequence[Window], n_pieces: int
+) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
+    """Read windows in a training.
+
+    model (TransformerModel): A spacy-transformers TransformerModel with our shim.
+    windows (Sequence[Window]): What to read.
+    n_pieces (int): Length of the longest.
+    RETURNS (tuple[Tensor, Callable]): The last hidden state, of shape (windows, n_pieces, width),
+        0 where padded; and what takes its gradient.
+    """
+    shim = model.layers[0].shims[0]
+    parts = parts_of(windows, shim.device.type)
+    outputs, backprop_parts = shim.begin_update_in_parts(_inputs(model, windows, parts))
+    width = outputs[0].shape[-1]
+    hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
+    for numbers, output in zip(parts, outputs, strict=True):
+        hidden[numbers, : output.shape[1]] = output.detach().float()
+
+    def backprop(d_hidden: torch.Tensor) -> None:
+        gradients = [
+            d_hidden[numbers, : output.shape[1]].to(output.dtype)
+            for numbers, output in zip(parts, outputs, strict=True)
+        ]
+        backprop_parts(gradients)
+
+    return hidden, backprop
 
 
-def _no_gradient(d_output: Any) -> None:
-    raise RuntimeError("A forward pass without training has no gradient.")
+def _inputs(
+    model: Any, windows: Sequence[Window], parts: Sequence[Sequence[int]]
+) -> list[ArgsKwargs]:
+    shim = model.layers[0].shims[0]
+    pad_id = model.tokenizer.pad_token_id
+    inputs = []
+    for numbers in parts:
+        own = [windows[number] for number in numbers]
+        arrays = model_inputs(own, max(map(len, own)), pad_id)
+        tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in arrays.items()}
+        inputs.append(ArgsKwargs(args=(), kwargs=tensors))
+    return inputs

@@ -9,16 +9,17 @@ from typing import Any, NoReturn
 import torch
 from spacy.tokens import Doc, Span
 from spacy.util import SimpleFrozenDict
-from spacy_transformers.data_classes import FullTransformerBatch, HFObjects, TransformerData
+from spacy_transformers.data_classes import FullTransformerBatch, HFObjects
 from spacy_transformers.layers import TransformerModel
 from spacy_transformers.layers.transformer_model import set_pytorch_transformer
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import Model
 
 from ..freezing import check_freeze
-from ..layers.encoding_cache import EncodingCache, batch_of
+from ..layers.encoding_cache import EncodingCache
 from ..layers.freezable_shim import FreezableShim
-from ..layers.window_encoder import encode_windows, pool_windows
+from ..layers.outputs import deferred, learning
+from ..precision import Precision, check_precision
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
@@ -36,8 +37,9 @@ def TransformerModel_v1(
     transformer_config: dict[str, Any] = SimpleFrozenDict(),
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] = SimpleFrozenDict(),
+    precision: Precision = "float32",
     reuse_mb: int = 1024,
-    max_windows: int = 64,
+    keep_trf_data: bool = False,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """spacy-transformers' TransformerModel.v3 with a say in what learns. For the `model` of
     spaCy's component `transformer`.
@@ -51,19 +53,30 @@ def TransformerModel_v1(
         the registry "span_getters". None for windows of 128 tokens, every 96 tokens.
     tokenizer_config (dict): Settings for the Hugging Face tokenizer.
     transformer_config (dict): Settings for the Hugging Face model.
-    mixed_precision (bool): Compute in lower precision where it is safe; on a GPU only.
+    mixed_precision (bool): Compute in float16 where it is safe, with scaled gradients; on a GPU
+        only. precision = "bfloat16" needs no scaling.
     grad_scaler_config (dict): Settings of the gradient scaler for mixed precision.
+    precision (str): In what to multiply matrices, in training and in scoring: "float32",
+        "bfloat16", or "auto" for bfloat16 where the processor or GPU multiplies it faster. Weights
+        stay in float32.
     reuse_mb (int): With all frozen, a document's output is computed once in a training and used
-        again, as long as the outputs fit into this many MB of memory: a word piece takes four
-        bytes times the model's width. 0 computes it anew each time.
-    max_windows (int): Of a document with more windows, only the pooled vectors are kept outside
-        training, so that memory does not grow with its length. Components that read single tokens
-        from this transformer can't read such a document; 0 keeps all of every document.
+        again, as long as the outputs fit into this many MB of memory: a document takes twelve
+        bytes times the model's width, or, if other components read single tokens, a word piece
+        four. 0 computes it anew each time.
+    keep_trf_data (bool): Keep all outputs in `doc._.trf_data` of scored documents: tens of
+        kilobytes each. False computes them only if something asks for them, and then for all
+        documents to come; the heads of this package do with one vector for each document.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
-    RAISES (ValueError): `freeze` is none of the allowed values; when initialized, there is no
-        such model, or it has no such parameters.
+    RAISES (ValueError): `freeze` or `precision` is none of the allowed values; when initialized,
+        there is no such model, or it has no such parameters.
     """
     check_freeze(freeze)
+    check_precision(precision)
+    if mixed_precision and precision != "float32":
+        raise ValueError(
+            f"mixed_precision is true and precision is {precision!r} in "
+            "[components.transformer.model]. Expected one of them alone."
+        )
     span_getter = get_spans or partial(get_strided_spans, window=128, stride=96)
     model = TransformerModel(
         name,
@@ -81,8 +94,9 @@ def TransformerModel_v1(
         grad_scaler_config=dict(grad_scaler_config),
         freeze=freeze,
         cache=EncodingCache(reuse_mb * 2**20),
+        precision=precision,
     )
-    model._func = partial(_forward, max_windows)
+    model._func = partial(_forward, keep_trf_data)
     model.attrs["set_transformer"] = _set_transformer
     model.attrs["replace_listener_cfg"] = _refuse_replace_listener
     model.init = partial(_init, model.init)
@@ -96,7 +110,7 @@ def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[
 
 
 def _forward(
-    max_windows: int, model: Model, docs: list[Doc], is_train: bool
+    keep_trf_data: bool, model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable]:
     # The stock forward pass draws one number. Drawn here as well, it leaves the batches of the next
     # epoch in the order that they have with the stock model.
@@ -104,27 +118,20 @@ def _forward(
     shim: Any = model.layers[0].shims[0]
     get_spans: SpanGetter = model.attrs["get_spans"]
     spans = get_spans(docs)
-    if is_train and shim.is_frozen and shim.cache.max_bytes:
-        batch = shim.cache.encode(
-            docs, spans, lambda new: encode_windows(model, get_spans(new), False)[0]
-        )
-        return batch, lambda d_batch: docs
-    is_long = [not is_train and 0 < max_windows < len(windows) for windows in spans]
-    if not any(is_long):
-        batch, backprop = encode_windows(model, spans, is_train)
+    encode = partial(deferred, model)
+    if not is_train:
+        return encode(spans, whole=keep_trf_data), lambda d_batch: docs
+    if shim.is_frozen and shim.cache.max_bytes:
+        return shim.cache.encode(docs, spans, encode), lambda d_batch: docs
+    if shim.is_frozen:
+        return encode(spans), lambda d_batch: docs
+    batch, backprop = learning(model, spans)
 
-        def backprop_windows(d_batch: FullTransformerBatch) -> list[Doc]:
-            backprop(d_batch)
-            return docs
+    def backprop_windows(d_batch: FullTransformerBatch) -> list[Doc]:
+        backprop(d_batch)
+        return docs
 
-        return batch, backprop_windows
-    short = [windows for windows, long in zip(spans, is_long, strict=True) if not long]
-    rest = iter(encode_windows(model, short, False)[0].doc_data if any(short) else [])
-    data = [
-        pool_windows(model, windows) if long else next(rest, TransformerData.empty())
-        for windows, long in zip(spans, is_long, strict=True)
-    ]
-    return batch_of(spans, data), lambda d_batch: docs
+    return batch, backprop_windows
 
 
 def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> None:

@@ -16,16 +16,16 @@ def shim(nlp):
 @pytest.fixture
 def count_encoded(monkeypatch):
     """The number of texts that the transformer reads."""
-    from spacy_bertreg.layers import window_encoder
+    from spacy_bertreg.layers import outputs
 
     counts = []
-    tokenize = window_encoder._tokenize
+    tokenize = outputs.tokenize
 
-    def counting(model, windows):
-        counts.append(len(windows))
-        return tokenize(model, windows)
+    def counting(model, spans):
+        counts.append(sum(map(len, spans)))
+        return tokenize(model, spans)
 
-    monkeypatch.setattr(window_encoder, "_tokenize", counting)
+    monkeypatch.setattr(outputs, "tokenize", counting)
     return counts
 
 

@@ -93,5 +93,5 @@ def test_gradient_agrees_with_finite_differences(pooling, doc):
 
 
 def test_unknown_pooling():
-    with pytest.raises(ValueError, match="pooling is 'sum'. Expected one of: mean, cls, max"):
+    with pytest.raises(ValueError, match="pooling is 'sum'. Expected one of: mean, max, cls"):
         pool_wordpieces("sum")

@@ -68,21 +68,8 @@ def test_without_context_windows_make_no_difference(initialized, pooling, window
     assert np.abs(vector(nlp, "the town", window, stride) - whole).max() > 1e-3
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "cls"])
-def test_pooling_in_parts_is_pooling_as_a_whole(initialized, pooling):
-    nlp = initialized(pooling=pooling, max_windows=2)
-    whole = initialized(pooling=pooling, max_windows=0)
-    transformer(whole).transformer.load_state_dict(transformer(nlp).transformer.state_dict())
-    text = text_of(9000)
-    np.testing.assert_allclose(vector(nlp, text), vector(whole, text), atol=1e-5)
-    doc = nlp.make_doc(text)
-    long, short = transformer(nlp).predict([doc, nlp.make_doc("short")]).doc_data
-    assert set(long.model_output) == {"pooled_mean", "pooled_max", "pooled_cls"}
-    assert "last_hidden_state" in short.model_output
-
-
 def test_long_short_and_empty_documents_together(initialized):
-    nlp = initialized(max_windows=2)
+    nlp = initialized()
     texts = [text_of(500), "", "short", text_of(400), " "]
     together = [doc.cats["severity"] for doc in nlp.pipe(texts)]
     alone = [nlp(text).cats["severity"] for text in texts]
@@ -90,16 +77,9 @@ def test_long_short_and_empty_documents_together(initialized):
 
 
 def test_the_last_word_of_a_long_document_counts(initialized):
-    nlp = initialized(max_windows=2)
+    nlp = initialized()
     text = text_of(1000)
     assert nlp(f"{text} peace").cats != nlp(f"{text} siege").cats
-
-
-def test_training_reads_documents_of_any_length_whole(initialized):
-    nlp = initialized(max_windows=2)
-    doc = nlp.make_doc(text_of(500))
-    batch, _ = transformer(nlp).begin_update([doc])
-    assert "last_hidden_state" in batch.doc_data[0].model_output
 
 
 def test_cut_windows_are_reported_once_with_counts(initialized):

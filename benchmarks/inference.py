@@ -1,0 +1,204 @@
+"""Documents per second of scoring, against what else one could do with the same weights.
+
+    python benchmarks/inference.py training/full/model-best corpus/tweets/test.spacy
+
+"spacy-bertreg" is `nlp.pipe` of the pipeline as it is; the others have its transformer and its head:
+`transformers.pipeline("text-classification")` with batches of 32 in the given order, a loop in torch
+over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3 of
+spacy-transformers. Sides alternate in one process. All predictions are compared.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+import torch
+from rounds import alternate, print_rates, rates, write
+from spacy.language import Language
+from spacy.tokens import DocBin
+from transformers import BertConfig, PreTrainedModel, pipeline
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+OURS = "spacy-bertreg"
+BATCH = 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pipeline", help="trained pipeline with a text_regressor of one target")
+    parser.add_argument("data", type=Path, help="a .spacy file of texts")
+    parser.add_argument("--max-docs", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--gpu-id", type=int, default=-1)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    args = parser.parse_args()
+    if args.gpu_id >= 0:
+        spacy.require_gpu(args.gpu_id)
+
+    nlp = load(args.pipeline, "float32")
+    docs = list(DocBin().from_disk(args.data).get_docs(nlp.vocab))[: args.max_docs]
+    texts = [doc.text for doc in docs]
+    model = SameModel(nlp)
+    sides: dict[str, Callable[[], list[float]]] = {
+        f"{OURS}, float32": lambda: scores(nlp, texts),
+        f"{OURS}, auto": through(load(args.pipeline, "auto"), texts),
+        f"{OURS}, bfloat16": through(load(args.pipeline, "bfloat16"), texts),
+        "transformers.pipeline, float32": hugging_face(model, nlp, texts),
+        "torch sorted by length, float32": lambda: sorted_loop(model, nlp, texts),
+        "torch sorted by length, bfloat16": lambda: sorted_loop(model, nlp, texts, bfloat16=True),
+        "stock TransformerModel.v3, float32": through(stock(nlp), texts),
+    }
+    predicted = {name: np.array(side()) for name, side in sides.items()}
+    expected = predicted["torch sorted by length, float32"]
+    std = nlp.get_pipe("text_regressor").scale.std[0]
+    differences = {
+        name: float(np.quantile(np.abs(own - expected) / std, 0.999))
+        for name, own in predicted.items()
+    }
+    found = rates(alternate(sides, args.rounds), len(texts))
+    for ours in (f"{OURS}, float32", f"{OURS}, auto"):
+        print_rates(f"{args.data}, {len(texts):,} documents", found, ours)
+    print("\nDifference of predictions from torch's in float32, 99.9th percentile, in standard")
+    print("deviations of the target:")
+    for name, difference in differences.items():
+        print(f"{name:44} {difference:.2g}")
+    ratios = {
+        f"{a} : {b}": found[a] / found[b] for a in found if a.startswith(OURS) for b in found
+    }
+    write(
+        args.output,
+        {
+            "data": str(args.data),
+            "documents": len(texts),
+            "rounds": args.rounds,
+            "documents_per_second": found,
+            "ratios": ratios,
+            "differences": differences,
+        },
+    )
+
+
+def load(path: str, precision: str) -> Language:
+    """RETURNS (Language): The pipeline with this precision."""
+    return spacy.load(path, config={"components.transformer.model.precision": precision})
+
+
+def scores(nlp: Language, texts: list[str]) -> list[float]:
+    """RETURNS (list[float]): The predictions of the first target."""
+    return [doc._.score for doc in nlp.pipe(texts)]
+
+
+def through(nlp: Language, texts: list[str]) -> Callable[[], list[float]]:
+    """RETURNS (Callable): Scores the texts with the pipeline."""
+    return lambda: scores(nlp, texts)
+
+
+class SameModel(PreTrainedModel):
+    """The pipeline's transformer and head as Hugging Face's classes have them."""
+
+    config_class = BertConfig
+
+    def __init__(self, nlp: Language) -> None:
+        """nlp (Language): The trained pipeline."""
+        transformer = nlp.get_pipe("transformer").model.transformer
+        super().__init__(transformer.config)
+        component = nlp.get_pipe("text_regressor")
+        if len(component.targets) > 1:
+            raise SystemExit(f"Expected a pipeline with one target, not {component.targets}.")
+        readout = component.model.get_ref("head")
+        self.bert = transformer
+        self.head = torch.nn.Linear(readout.get_dim("nI"), 1)
+        ops = readout.ops
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(ops.to_numpy(readout.get_param("W"))))
+            self.head.bias.copy_(torch.from_numpy(ops.to_numpy(readout.get_param("b"))))
+        self.scale = component.scale
+        self.to(transformer.device).eval()
+
+    def forward(self, **inputs: Any) -> SequenceClassifierOutput:
+        """RETURNS (SequenceClassifierOutput): From the mean of the word pieces' vectors, without
+        those of special tokens."""
+        special = inputs.pop("special_tokens_mask")
+        hidden = self.bert(**inputs).last_hidden_state
+        weights = (inputs["attention_mask"] * (1 - special)).to(hidden.dtype)
+        mean = (weights[:, None] @ hidden)[:, 0] / weights.sum(1, keepdim=True).clamp(min=1e-9)
+        return SequenceClassifierOutput(logits=self.head(mean))
+
+    def in_unit(self, outputs: np.ndarray) -> list[float]:
+        """RETURNS (list[float]): The predictions in the target's unit."""
+        return self.scale.unscale(outputs.reshape(-1, 1).astype(float))[:, 0].tolist()
+
+
+def hugging_face(
+    model: SameModel, nlp: Language, texts: list[str]
+) -> Callable[[], list[float]]:
+    """RETURNS (Callable): Scores the texts with Hugging Face's pipeline."""
+    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+    classify = pipeline(
+        "text-classification",
+        model=model,
+        tokenizer=tokenizer,
+        function_to_apply="none",
+        batch_size=BATCH,
+        device=model.device,
+    )
+    settings = {"return_special_tokens_mask": True, "truncation": True, "max_length": 512}
+
+    def side() -> list[float]:
+        return model.in_unit(np.array([row["score"] for row in classify(texts, **settings)]))
+
+    return side
+
+
+@torch.no_grad()
+def sorted_loop(
+    model: SameModel, nlp: Language, texts: list[str], *, bfloat16: bool = False
+) -> list[float]:
+    """RETURNS (list[float]): Predictions of a loop that sorts the texts by length."""
+    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+    data = tokenizer(texts, return_special_tokens_mask=True, truncation=True, max_length=512)
+    order = sorted(range(len(texts)), key=lambda i: len(data["input_ids"][i]))
+    outputs = np.zeros(len(texts))
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        batch = tokenizer.pad(
+            {name: [column[row] for row in rows] for name, column in data.items()},
+            return_tensors="pt",
+        ).to(model.device)
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+            outputs[rows] = model(**batch).logits[:, 0].float().cpu().numpy()
+    return model.in_unit(outputs)
+
+
+def stock(nlp: Language) -> Language:
+    """RETURNS (Language): The pipeline on the stock transformer model, with the same weights."""
+    config = nlp.config.copy()
+    ours = config["components"]["transformer"]["model"]
+    config["components"]["transformer"]["model"] = {
+        "@architectures": "spacy-transformers.TransformerModel.v3",
+        "name": ours["name"],
+        "get_spans": ours["get_spans"]
+        or {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96},
+    }
+    other = spacy.blank(nlp.lang)
+    transformer = config["components"]["transformer"]
+    other.add_pipe("transformer", config={"model": transformer["model"]})
+    regressor = dict(config["components"]["text_regressor"])
+    other.add_pipe(regressor.pop("factory"), config=regressor)
+    model, trained = (n.get_pipe("transformer").model for n in (other, nlp))
+    model.layers[0].shims[0].from_bytes(trained.layers[0].shims[0].to_bytes())
+    model.attrs["has_transformer"] = True
+    model.set_dim("nO", trained.get_dim("nO"))
+    other.get_pipe("text_regressor").from_bytes(nlp.get_pipe("text_regressor").to_bytes())
+    other._link_components()
+    other.batch_size = nlp.batch_size
+    return other
+
+
+if __name__ == "__main__":
+    main()

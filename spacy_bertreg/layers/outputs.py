@@ -1,0 +1,233 @@
+"""A transformer's outputs of documents, computed when something asks for them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.tokens import Span
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from thinc.api import torch2xp
+from thinc.types import Ragged
+from transformers.file_utils import ModelOutput
+
+from .window_encoder import read, read_and_learn
+from .windows import Window, alignment, piece_weights, tokenize, wordpiece_batch
+
+POOLINGS = ("mean", "max", "cls")
+
+
+class Reading:
+    """Windows of a batch of documents, and what the transformer makes of them. A vector for each
+    document takes no memory to speak of; a vector for each word piece does, and is made only for
+    components that read such.
+    """
+
+    def __init__(self, model: Any, spans: list[list[Span]]) -> None:
+        """model (TransformerModel): A spacy-transformers TransformerModel with our shim.
+        spans (list[list[Span]]): The windows of each document."""
+        self._model = model
+        self.windows = tokenize(model, spans)
+        self._n_tokens = [len(own[0].doc) if own else 0 for own in spans]
+        self._pooled: dict[str, Any] | None = None
+        self._whole: list[TransformerData] | None = None
+
+    def pooled(self, pooling: str) -> Any:
+        """pooling (str): "mean", "max" or "cls"; see `pool_wordpieces`.
+        RETURNS (ndarray): Shape (documents, width), on the transformer's device."""
+        if self._pooled is None:
+            self._pooled = self._pool()
+        return self._pooled[pooling]
+
+    def whole(self) -> list[TransformerData]:
+        """RETURNS (list[TransformerData]): All vectors of each document, as spacy-transformers has
+        them, but without the padding to the length of other documents."""
+        if self._whole is None:
+            self._whole = self._compute_whole()
+        return self._whole
+
+    def whole_for_tokens(self) -> list[TransformerData]:
+        """RETURNS (list[TransformerData]): The same, for the next batches at once."""
+        self._model.layers[0].shims[0].is_read_by_token = True
+        return self.whole()
+
+    def zeros(self, index: int) -> Any:
+        """index (int): Number of a document. RETURNS (ndarray): As its whole last hidden state."""
+        own = self.windows[index]
+        shape = (len(own), max(map(len, own), default=0), self._model.get_dim("nO"))
+        return self._model.ops.xp.zeros(shape, dtype="f")
+
+    def _pool(self) -> dict[str, Any]:
+        flat = [window for own in self.windows for window in own]
+        weights = [column for own in self.windows if own for column in piece_weights(own)]
+        counts = torch.tensor([float(column.sum()) for column in weights])
+        shim = self._model.layers[0].shims[0]
+        width = self._model.get_dim("nO")
+        rows = {name: torch.zeros(len(flat), width, device=shim.device) for name in POOLINGS}
+
+        def take(numbers: list[int], hidden: torch.Tensor) -> None:
+            table = np.zeros(hidden.shape[:2], dtype=np.float32)
+            for row, number in zip(table, numbers, strict=True):
+                row[: len(weights[number])] = weights[number]
+            own = torch.from_numpy(table).to(hidden.device)
+            rows["mean"][numbers] = (own[:, None] @ hidden)[:, 0]
+            rows["max"][numbers] = hidden.masked_fill(own[..., None] == 0, -torch.inf).amax(1)
+            rows["cls"][numbers] = hidden[:, 0]
+
+        read(self._model, flat, take)
+        n_windows = np.array([len(own) for own in self.windows], dtype=np.int64)
+        docs = torch.from_numpy(np.repeat(np.arange(len(n_windows)), n_windows))
+        has_pieces = torch.zeros(len(n_windows)).index_add_(0, docs, counts)
+        return {
+            name: torch2xp(_by_document(rows[name], name, docs, n_windows, has_pieces))
+            for name in POOLINGS
+        }
+
+    def _compute_whole(self) -> list[TransformerData]:
+        flat = [window for own in self.windows for window in own]
+        hidden: list[Any] = [None] * len(flat)
+
+        def take(numbers: list[int], part: torch.Tensor) -> None:
+            for number, rows in zip(numbers, part, strict=True):
+                hidden[number] = rows[: len(flat[number])]
+
+        read(self._model, flat, take)
+        rest = iter(hidden)
+        data = []
+        for own, n_tokens in zip(self.windows, self._n_tokens, strict=True):
+            rows = torch.nn.utils.rnn.pad_sequence([next(rest) for _ in own], True) if own else None
+            data.append(data_of(self._model, own, n_tokens, rows))
+        return data
+
+
+def _by_document(
+    rows: torch.Tensor,
+    pooling: str,
+    docs: torch.Tensor,
+    n_windows: NDArray[np.int64],
+    n_pieces: torch.Tensor,
+) -> torch.Tensor:
+    """rows (Tensor): Shape (windows, width). docs (Tensor): The document of each window.
+    RETURNS (Tensor): Shape (documents, width); zeros for one without word pieces."""
+    docs, n_pieces = docs.to(rows.device), n_pieces.to(rows.device)
+    found = torch.zeros(len(n_windows), rows.shape[1], device=rows.device)
+    if pooling == "max":
+        places = docs[:, None].expand_as(rows)
+        found.scatter_reduce_(0, places, rows, "amax", include_self=False)
+    else:
+        found.index_add_(0, docs, rows)
+        total = n_pieces if pooling == "mean" else torch.from_numpy(n_windows).to(rows.device)
+        found /= total.clamp(min=1e-9)[:, None]
+    return found.masked_fill_((n_pieces == 0)[:, None], 0.0)
+
+
+def data_of(
+    model: Any, windows: list[Window], n_tokens: int, hidden: torch.Tensor | None
+) -> TransformerData:
+    """model (TransformerModel): That computed the outputs.
+    windows (list[Window]): A document's. n_tokens (int): Its length.
+    hidden (Tensor | None): Their last hidden state, of shape (windows, word pieces, width).
+    RETURNS (TransformerData): The same as spacy-transformers has it."""
+    if hidden is None:
+        return TransformerData.empty()
+    n_pieces = hidden.shape[1]
+    return TransformerData(
+        wordpiece_batch(windows, n_pieces, model.tokenizer),
+        ModelOutput(last_hidden_state=torch2xp(hidden)),
+        alignment(windows, n_tokens, n_pieces),
+    )
+
+
+class DeferredData(TransformerData):
+    """A document's outputs that are computed, for all documents of the batch, when they are asked
+    for. Saved or sent to another process, they are empty."""
+
+    def __init__(self, reading: Reading, index: int) -> None:
+        """reading (Reading): Of the batch. index (int): Number of the document."""
+        self.reading = reading
+        self.index = index
+
+    def pooled(self, pooling: str) -> Any:
+        """pooling (str): See `Reading.pooled`. RETURNS (ndarray): Shape (width,)."""
+        return self.reading.pooled(pooling)[self.index]
+
+    @property
+    def has_windows(self) -> bool:
+        """RETURNS (bool): Whether there is anything to read."""
+        return bool(self.reading.windows[self.index])
+
+    @property
+    def wordpieces(self) -> WordpieceBatch:  # type: ignore[override]
+        """RETURNS (WordpieceBatch): The document's word pieces."""
+        return self._whole().wordpieces
+
+    @property
+    def model_output(self) -> ModelOutput:  # type: ignore[override]
+        """RETURNS (ModelOutput): With the last hidden state."""
+        return self._whole().model_output
+
+    @property
+    def align(self) -> Ragged:  # type: ignore[override]
+        """RETURNS (Ragged): From tokens to word pieces."""
+        return self._whole().align
+
+    def _whole(self) -> TransformerData:
+        return self.reading.whole_for_tokens()[self.index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """RETURNS (dict): Of a document without outputs."""
+        return TransformerData.empty().to_dict()
+
+    def __reduce__(self) -> tuple:
+        return TransformerData.empty, ()
+
+    def __deepcopy__(self, memo: Any) -> "DeferredData":
+        return self
+
+
+class FrozenBatch(FullTransformerBatch):
+    """Outputs of a transformer that has no use for a gradient."""
+
+    def unsplit_by_doc(self, arrays: list) -> "FrozenBatch":
+        return self
+
+
+def batch_of(data: list[TransformerData]) -> FrozenBatch:
+    """data (list[TransformerData]): The outputs of each document.
+    RETURNS (FrozenBatch): All of them as a batch."""
+    empty = TransformerData.empty()
+    return FrozenBatch([], empty.wordpieces, empty.model_output, empty.align, data)
+
+
+def deferred(model: Any, spans: list[list[Span]], *, whole: bool = False) -> FrozenBatch:
+    """model (TransformerModel): A spacy-transformers TransformerModel with our shim.
+    spans (list[list[Span]]): The windows of each document.
+    whole (bool): Whether to compute all vectors at once.
+    RETURNS (FrozenBatch): Their outputs, else to be computed when they are asked for."""
+    reading = Reading(model, spans)
+    # If something has asked for single tokens before, it will again: then one pass is enough.
+    if whole or model.layers[0].shims[0].is_read_by_token:
+        return batch_of(reading.whole())
+    return batch_of([DeferredData(reading, index) for index in range(len(spans))])
+
+
+def learning(
+    model: Any, spans: list[list[Span]]
+) -> tuple[FullTransformerBatch, Callable[[FullTransformerBatch], None]]:
+    """model, spans: As above.
+    RETURNS (tuple[FullTransformerBatch, Callable]): Their outputs in a training, and what takes
+        the gradient."""
+    windows = tokenize(model, spans)
+    flat = [window for own in windows for window in own]
+    n_pieces = max(map(len, flat))
+    hidden, backprop = read_and_learn(model, flat, n_pieces)
+    data, start = [], 0
+    for own, own_spans in zip(windows, spans, strict=True):
+        n_tokens = len(own_spans[0].doc) if own else 0
+        rows = hidden[start : start + len(own)] if own else None
+        data.append(data_of(model, own, n_tokens, rows))
+        start += len(own)
+    empty = TransformerData.empty()
+    batch = FullTransformerBatch(spans, empty.wordpieces, empty.model_output, empty.align, data)
+    return batch, lambda d_batch: backprop(d_batch.model_output["output_0"])

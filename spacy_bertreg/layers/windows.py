@@ -1,0 +1,175 @@
+"""Windows of documents as word pieces, and which tokens the word pieces belong to."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import IDX, LENGTH
+from spacy.tokens import Doc, Span
+from spacy_transformers.data_classes import WordpieceBatch
+from thinc.types import Ragged
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a transformer reads at once.
+
+    ids (ndarray): Word pieces, special tokens included.
+    type_ids (ndarray | None): Their segments, for transformers that know such.
+    first, last (ndarray): Of each word piece, the first and the last token of the document that it
+        belongs to; `last` is below `first` where it belongs to none, as a special token.
+    """
+
+    ids: Ints
+    type_ids: Ints | None
+    first: Ints
+    last: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
+    """Read windows as word pieces. Those with more than the transformer can read are cut, which is
+    reported once.
+
+    model (TransformerModel): With a fast tokenizer, which knows from where in a text a word piece
+        comes.
+    spans (list[list[Span]]): The windows of each document.
+    RETURNS (list[list[Window]]): The same.
+    """
+    tokenizer = model.tokenizer
+    flat = [span for doc_spans in spans for span in doc_spans]
+    if not flat:
+        return [[] for _ in spans]
+    limit = min(
+        tokenizer.model_max_length,
+        getattr(model.transformer.config, "max_position_embeddings", None) or np.inf,
+    )
+    cut = {"truncation": True, "max_length": int(limit)} if np.isfinite(limit) else {}
+    data = tokenizer([span.text for span in flat], return_offsets_mapping=True, **cut)
+    _report_cuts(model, data.encodings, int(limit) if cut else 0)
+    type_ids = data.get("token_type_ids", [None] * len(flat))
+    columns = zip(flat, data["input_ids"], type_ids, data["offset_mapping"], strict=True)
+    places = {}
+    windows = []
+    for span, ids, types, offsets in columns:
+        doc = span.doc
+        if id(doc) not in places:
+            places[id(doc)] = _token_ends(doc)
+        starts, ends = (side[span.start : span.end] for side in places[id(doc)])
+        begin, end = span.start_char + np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+        first = span.start + np.searchsorted(ends, begin, side="right")
+        last = span.start + np.searchsorted(starts, end, side="left") - 1
+        # Of special tokens, begin and end are the same.
+        last = np.where(end > begin, last, first - 1)
+        types = None if types is None else np.array(types)
+        windows.append(Window(np.array(ids), types, first, last))
+    rest = iter(windows)
+    return [[next(rest) for _ in doc_spans] for doc_spans in spans]
+
+
+def _token_ends(doc: Doc) -> tuple[Ints, Ints]:
+    starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).T
+    return starts, starts + lengths
+
+
+def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:
+    shim = model.layers[0].shims[0]
+    # Special tokens and padding are marked by 1.
+    lost = [
+        sum(rest.special_tokens_mask.count(0) for rest in encoding.overflowing)
+        for encoding in encodings
+    ]
+    if any(lost) and not shim.has_reported_cuts:
+        shim.has_reported_cuts = True
+        warnings.warn(
+            f"The transformer reads {limit} word pieces at once, but {np.count_nonzero(lost)} of "
+            f"{len(lost)} windows in this batch have more: {sum(lost):,} word pieces are not "
+            "read. Others like these will not be reported. Expected smaller windows in "
+            "[components.transformer.model.get_spans], as spacy-transformers.strided_spans.v1 with "
+            "window = 128 and stride = 96; a single word can't be divided.",
+            stacklevel=2,
+        )
+
+
+def piece_weights(windows: list[Window]) -> list[NDArray[np.float32]]:
+    """How much each word piece counts in its document, so that each counts 1 in all: 1 / the number
+    of windows that cover it.
+
+    windows (list[Window]): The document's.
+    RETURNS (list[ndarray]): For each window, of its word pieces; 0 for what belongs to no token.
+    """
+    is_piece = [window.last >= window.first for window in windows]
+    if len(windows) == 1:
+        return [is_piece[0].astype(np.float32)]
+    n_tokens = max((int(window.last.max(initial=-1)) + 1 for window in windows), default=0)
+    covers = np.zeros(n_tokens, dtype=np.float32)
+    for window, own in zip(windows, is_piece, strict=True):
+        covered = np.zeros(n_tokens + 1, dtype=np.int64)
+        np.add.at(covered, window.first[own], 1)
+        np.add.at(covered, window.last[own] + 1, -1)
+        covers += covered.cumsum()[:-1] > 0
+    weights = [np.zeros(len(window), dtype=np.float32) for window in windows]
+    for window, own, column in zip(windows, is_piece, weights, strict=True):
+        column[own] = 1 / covers[window.last[own]]
+    return weights
+
+
+def alignment(windows: list[Window], n_tokens: int, n_pieces: int) -> Ragged:
+    """windows (list[Window]): Of a document. n_tokens (int): Its length. n_pieces (int): The length
+        of a window with padding.
+    RETURNS (Ragged): For each token, the places of its word pieces in the windows put end to end,
+        as `TransformerData` has it."""
+    tokens, places = [], []
+    for number, window in enumerate(windows):
+        lengths = np.maximum(window.last - window.first + 1, 0)
+        piece = np.repeat(np.arange(len(window)), lengths)
+        within = np.arange(len(piece)) - np.repeat(lengths.cumsum() - lengths, lengths)
+        tokens.append(window.first[piece] + within)
+        places.append(number * n_pieces + piece)
+    token = np.concatenate([np.zeros(0, dtype=np.int64), *tokens])
+    place = np.concatenate([np.zeros(0, dtype=np.int64), *places])
+    order = np.argsort(token, kind="stable")
+    lengths = np.bincount(token, minlength=n_tokens)
+    return Ragged(place[order].astype("i"), lengths.astype("i"))  # type: ignore[arg-type]
+
+
+def wordpiece_batch(windows: list[Window], n_pieces: int, tokenizer: Any) -> WordpieceBatch:
+    """windows (list[Window]): Some windows. n_pieces (int): The length to which they are padded.
+    tokenizer (PreTrainedTokenizerBase): That they are from.
+    RETURNS (WordpieceBatch): The same as spacy-transformers has it."""
+    inputs: dict[str, Any] = model_inputs(windows, n_pieces, tokenizer.pad_token_id)
+    return WordpieceBatch(
+        strings=[tokenizer.convert_ids_to_tokens(ids) for ids in inputs["input_ids"].tolist()],
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"].astype("f"),
+        lengths=[len(window) for window in windows],
+        token_type_ids=inputs.get("token_type_ids"),
+    )
+
+
+def model_inputs(windows: Sequence[Window], n_pieces: int, pad_id: int | None) -> dict[str, Ints]:
+    """windows (Sequence[Window]): Some windows. n_pieces (int): The length to which to pad them.
+    pad_id (int | None): The word piece to pad with.
+    RETURNS (dict[str, ndarray]): What a Hugging Face model takes, of shape (windows, n_pieces)."""
+    inputs = {
+        "input_ids": _padded([window.ids for window in windows], n_pieces, pad_id or 0),
+        "attention_mask": _padded([np.ones(len(w)) for w in windows], n_pieces, 0),
+    }
+    types = [window.type_ids for window in windows if window.type_ids is not None]
+    if types:
+        inputs["token_type_ids"] = _padded(types, n_pieces, 0)
+    return inputs
+
+
+def _padded(rows: Sequence[NDArray], n_columns: int, value: int) -> Ints:
+    table = np.full((len(rows), n_columns), value, dtype=np.int64)
+    for row, numbers in zip(table, rows, strict=True):
+        row[: len(numbers)] = numbers
+    return table

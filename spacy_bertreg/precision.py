@@ -1,0 +1,31 @@
+"""In what numbers a transformer multiplies matrices."""
+
+from typing import Literal, get_args
+
+import torch
+
+Precision = Literal["float32", "bfloat16", "auto"]
+
+
+def check_precision(precision: str) -> None:
+    """RAISES (ValueError): It is none of the three."""
+    if precision not in get_args(Precision):
+        raise ValueError(
+            f"precision is {precision!r} in [components.transformer.model]. Expected one of: "
+            f"{', '.join(get_args(Precision))}."
+        )
+
+
+def is_bfloat16(precision: Precision, device: str) -> bool:
+    """precision (Precision): "float32", "bfloat16", or "auto" for bfloat16 where the hardware
+        multiplies it faster.
+    device (str): "cpu" or "cuda".
+    RETURNS (bool): Whether matrices are multiplied in bfloat16, by torch's autocast."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device != "cpu":
+        return False
+    found = torch.cpu.get_capabilities()
+    return any(there for name, there in found.items() if name.endswith("bf16"))

@@ -1,0 +1,133 @@
+"""Outputs that are computed when something asks for them, against the stock ones."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.tokens import DocBin
+from spacy_transformers.architectures import create_TransformerModel_v3
+from spacy_transformers.data_classes import TransformerData
+from spacy_transformers.span_getters import get_strided_spans
+
+from spacy_bertreg.layers.outputs import POOLINGS, DeferredData
+from spacy_bertreg.layers.window_encoder import PADDING, PIECES_AT_ONCE, parts_of
+
+TEXTS = [
+    "Three people were killed near the border town.",
+    "",
+    "Calm. " * 40,
+    "  spaces  between\n\nlines ",
+    "Ünïcödé 🙂👍🏽 naïveté ... \t --- déjà-vu!",
+    "a",
+    "The market was quiet, " * 90,
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_bert):
+    """Two transformers with the same weights: ours, and the stock one."""
+    from spacy_bertreg.models.transformer_model import TransformerModel_v1
+
+    def windows(docs):
+        return get_strided_spans(docs, 32, 20)
+
+    ours = TransformerModel_v1(tiny_bert, get_spans=windows)
+    ours.initialize()
+    stock = create_TransformerModel_v3(tiny_bert, windows, {}, {}, False, {})
+    stock.initialize()
+    return ours, stock
+
+
+def compare(ours, stock, texts):
+    nlp = spacy.blank("en")
+    docs = [nlp(text) for text in texts]
+    mine, theirs = ours.predict(docs).doc_data, stock.predict(docs).doc_data
+    for own, other in zip(mine, theirs, strict=True):
+        if "last_hidden_state" not in other.model_output:
+            assert "last_hidden_state" not in own.model_output
+            continue
+        # The stock outputs are padded to the length of other documents' windows.
+        n_windows, n_padded, _ = other.model_output.last_hidden_state.shape
+        hidden = own.model_output.last_hidden_state
+        n_pieces = hidden.shape[1]
+        is_piece = other.wordpieces.attention_mask.astype(bool)
+        assert is_piece.sum(axis=1).max() == n_pieces
+        places = np.asarray(other.align.dataXd).reshape(-1)
+        places = places // n_padded * n_pieces + places % n_padded
+        np.testing.assert_array_equal(own.align.lengths, other.align.lengths)
+        np.testing.assert_array_equal(np.asarray(own.align.dataXd).reshape(-1), places)
+        np.testing.assert_allclose(
+            hidden[is_piece[:, :n_pieces]],
+            other.model_output.last_hidden_state[is_piece],
+            atol=1e-5,
+        )
+        assert own.wordpieces.input_ids.shape == (n_windows, n_pieces)
+        assert own.wordpieces.strings == [row[:n_pieces] for row in other.wordpieces.strings]
+
+
+def test_outputs_and_alignment_are_the_stock_ones(pair):
+    compare(*pair, TEXTS)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=4))
+def test_alignment_is_the_stock_one_for_any_text(pair, texts):
+    compare(*pair, [text.encode("utf-8", "ignore").decode() for text in texts])
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_pooled_are_the_pooled_outputs(pair, pooling):
+    from spacy_bertreg.layers.pool_wordpieces import pool_wordpieces
+
+    ours, _ = pair
+    nlp = spacy.blank("en")
+    docs = [nlp(text) for text in TEXTS]
+    pool = pool_wordpieces(pooling)
+    pool.set_dim("nO", ours.get_dim("nO"))
+    ours.layers[0].shims[0].is_read_by_token = False
+    deferred = ours.predict(docs).doc_data
+    assert all(isinstance(data, DeferredData) for data in deferred)
+    from_pooled = pool.predict(deferred)
+    assert not ours.layers[0].shims[0].is_read_by_token
+    whole = [TransformerData(d.wordpieces, d.model_output, d.align) for d in deferred]
+    np.testing.assert_allclose(from_pooled, pool.predict(whole), atol=1e-5)
+    assert not from_pooled[1].any()
+    # Something has asked for single tokens, so the next are computed at once.
+    assert not any(isinstance(data, DeferredData) for data in ours.predict(docs).doc_data)
+    ours.layers[0].shims[0].is_read_by_token = False
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
+    nlp = make_bert(keep_trf_data=keep)
+    examples = make_examples(nlp, 8)
+    nlp.initialize(lambda: examples)
+    (doc,) = nlp.pipe(["The market was quiet."])
+    assert isinstance(doc._.trf_data, DeferredData) != keep
+    saved = DocBin(store_user_data=True, docs=[doc]).to_bytes()
+    (loaded,) = DocBin().from_bytes(saved).get_docs(nlp.vocab)
+    assert bool(loaded._.trf_data.model_output) == keep
+    assert loaded.cats == doc.cats
+    for other in (doc.copy(), pickle.loads(pickle.dumps(doc)), copy.copy(doc._.trf_data)):  # noqa: S301
+        assert other is not None
+    # Whoever asks for them gets them.
+    assert doc._.trf_data.model_output.last_hidden_state.shape[0] == 1
+
+
+def test_parts_hold_all_windows_with_little_padding():
+    lengths = np.random.default_rng(0).integers(2, 200, size=500)
+    windows = [range(n) for n in lengths]
+    parts = parts_of(windows, "cpu")
+    assert sorted(number for part in parts for number in part) == list(range(500))
+    for part in parts:
+        own = lengths[part]
+        assert own.max() * len(own) <= PIECES_AT_ONCE["cpu"]
+        assert (own.max() - own).sum() <= PADDING["cpu"]
+    assert parts_of([range(10**5)], "cpu") == [[0]]
+    assert parts_of([], "cpu") == []
