@@ -67,9 +67,7 @@ def main() -> None:
     print("deviations of the target:")
     for name, difference in differences.items():
         print(f"{name:44} {difference:.2g}")
-    ratios = {
-        f"{a} : {b}": found[a] / found[b] for a in found if a.startswith(OURS) for b in found
-    }
+    ratios = {f"{a} : {b}": found[a] / found[b] for a in found if a.startswith(OURS) for b in found}
     write(
         args.output,
         {
@@ -134,9 +132,7 @@ class SameModel(PreTrainedModel):
         return self.scale.unscale(outputs.reshape(-1, 1).astype(float))[:, 0].tolist()
 
 
-def hugging_face(
-    model: SameModel, nlp: Language, texts: list[str]
-) -> Callable[[], list[float]]:
+def hugging_face(model: SameModel, nlp: Language, texts: list[str]) -> Callable[[], list[float]]:
     """RETURNS (Callable): Scores the texts with Hugging Face's pipeline."""
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     classify = pipeline(

@@ -58,8 +58,7 @@ class FreezableShim(HFShim):
             if name in frozen:
                 parameter.grad = None
         self.is_frozen = len(frozen) == len(parameters)
-        if _keep_frozen_in_eval_mode not in self._model._forward_pre_hooks.values():
-            self._model.register_forward_pre_hook(_keep_frozen_in_eval_mode)
+        self._frozen_modules = _frozen_modules(self._model)
 
     def autocast(self) -> torch.autocast:
         """RETURNS (autocast): Context of a forward pass, for matrix products in lower precision."""
@@ -88,6 +87,9 @@ class FreezableShim(HFShim):
         RETURNS (tuple[list[Tensor], Callable]): The last hidden state of each, and what takes
             their gradients."""
         self._model.train()
+        for module in self._frozen_modules:
+            # Which would run with dropout, too.
+            module.eval()
         with self.autocast():
             outputs = [self._model(*p.args, **p.kwargs).last_hidden_state for p in parts]
 
@@ -129,12 +131,11 @@ class FreezableShim(HFShim):
         return self
 
 
-def _keep_frozen_in_eval_mode(model: nn.Module, inputs: Any) -> None:
-    # thinc sets the whole model to training before each update, which would turn on the dropout
-    # of frozen blocks, too.
-    if not model.training:
-        return
+def _frozen_modules(model: nn.Module) -> list[nn.Module]:
+    """RETURNS (list[Module]): Those with parameters of which none learns."""
+    found = []
     for module in model.modules():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
-            module.eval()
+            found.append(module)
+    return found

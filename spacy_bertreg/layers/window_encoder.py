@@ -16,7 +16,7 @@ from .windows import Window, model_inputs
 
 # Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
 # and few enough to stay in a CPU's caches.
-PIECES_AT_ONCE = {"cpu": 2048, "cuda": 32768}
+PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 # As many word pieces of padding as take about the time of starting another part.
 PADDING = {"cpu": 64, "cuda": 2048}
 
