@@ -2,10 +2,10 @@
 
     python benchmarks/inference.py training/full/model-best corpus/tweets/test.spacy
 
-"spacy-bertreg" is `nlp.pipe` of the pipeline as it is; the others have its transformer and its head:
-`transformers.pipeline("text-classification")` with batches of 32 in the given order, a loop in torch
-over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3 of
-spacy-transformers. Sides alternate in one process. All predictions are compared.
+"spacy-bertreg" is `nlp.pipe` of the pipeline as it is; the others have its transformer and head:
+`transformers.pipeline("text-classification")` with batches of 32 in the given order, a loop in
+torch over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3
+of spacy-transformers. Sides alternate in one process. All predictions are compared.
 """
 
 import argparse
