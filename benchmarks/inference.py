@@ -6,6 +6,10 @@
 `transformers.pipeline("text-classification")` with batches of 32 in the given order, a loop in
 torch over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3
 of spacy-transformers. Sides alternate in one process. All predictions are compared.
+
+"of the peak" is the share of the rate at which this machine multiplies large matrices, measured in
+the same run, that went into word pieces: what is missing went to padding, to activation functions,
+to tokenizing and everything else.
 """
 
 import argparse
@@ -67,6 +71,19 @@ def main() -> None:
     print("deviations of the target:")
     for name, difference in differences.items():
         print(f"{name:44} {difference:.2g}")
+    flops = operations(model, nlp, texts) / len(texts)
+    peaks = {name: peak(getattr(torch, name), model.device) for name in ("float32", "bfloat16")}
+    shares = {
+        name: rate * flops / peaks["float32" if "float32" in name else "bfloat16"]
+        for name, rate in found.items()
+        if "auto" not in name
+    }
+    print(
+        f"\n{flops / 1e9:.2f} GFLOP a document; the peak is {peaks['float32'] / 1e9:,.0f} GFLOP/s"
+    )
+    print(f"in float32 and {peaks['bfloat16'] / 1e9:,.0f} in bfloat16")
+    for name, share in shares.items():
+        print(f"{name:44} {share:.0%} of the peak")
     ratios = {f"{a} : {b}": found[a] / found[b] for a in found if a.startswith(OURS) for b in found}
     write(
         args.output,
@@ -77,6 +94,9 @@ def main() -> None:
             "documents_per_second": found,
             "ratios": ratios,
             "differences": differences,
+            "operations_per_document": flops,
+            "peak_operations_per_second": peaks,
+            "shares_of_peak": shares,
         },
     )
 
@@ -169,6 +189,26 @@ def sorted_loop(
         with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bfloat16):
             outputs[rows] = model(**batch).logits[:, 0].float().cpu().numpy()
     return model.in_unit(outputs)
+
+
+def operations(model: SameModel, nlp: Language, texts: list[str]) -> float:
+    """RETURNS (float): Floating-point operations of the matrix products for the texts' word pieces,
+    without padding: 2 for each weight and word piece, and in each block 4 times the width for each
+    pair of word pieces."""
+    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+    data = tokenizer(texts, truncation=True, max_length=512)
+    lengths = np.array([len(ids) for ids in data["input_ids"]], dtype=float)
+    config = model.config
+    width, inner = config.hidden_size, config.intermediate_size
+    weights = 4 * width * width + 2 * width * inner
+    return config.num_hidden_layers * (2 * weights * lengths + 4 * width * lengths**2).sum()
+
+
+def peak(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
+    """RETURNS (float): Floating-point operations per second of a product of large matrices."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    seconds = alternate({"product": lambda: [a @ b for _ in range(5)]}, 9)["product"]
+    return 5 * 2 * size**3 / float(np.median(seconds))
 
 
 def stock(nlp: Language) -> Language:

@@ -1,6 +1,6 @@
 """In what numbers a transformer multiplies matrices."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -27,5 +27,6 @@ def is_bfloat16(precision: Precision, device: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device != "cpu":
         return False
-    found = torch.cpu.get_capabilities()
+    # Older versions of torch do not tell.
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(there for name, there in found.items() if name.endswith("bf16"))

@@ -1,0 +1,114 @@
+"""What each optimisation buys alone: documents per second with one switched off at a time.
+
+    python benchmarks/ablation.py training/full/model-best corpus/tweets
+
+Scoring through `nlp.pipe`, and training as in benchmarks/training.py, with all optimisations in
+float32 and then without one. Sides alternate in one process; medians.
+"""
+
+import argparse
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import spacy
+from inference import load, scores
+from rounds import alternate, print_rates, rates, write
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Adam, Optimizer
+
+from spacy_bertreg.corpus import Corpus_v1
+from spacy_bertreg.layers import window_encoder
+from spacy_bertreg.optimizer import AdamW_v1
+
+BATCH = 16
+ALL = "all, float32"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pipeline", help="trained pipeline with a text_regressor")
+    parser.add_argument("corpus", type=Path, help="folder with train.spacy and test.spacy")
+    parser.add_argument("--max-docs", type=int, default=1000)
+    parser.add_argument("--train-docs", type=int, default=320)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    args = parser.parse_args()
+
+    nlp = load(args.pipeline, "float32")
+    low = load(args.pipeline, "bfloat16")
+    texts = [eg.text for eg in Corpus_v1(args.corpus / "test.spacy")(nlp)][: args.max_docs]
+    scoring: dict[str, Callable[[], Any]] = {
+        ALL: lambda: scores(nlp, texts),
+        "without sorting across 512 documents (64)": lambda: score_in_batches(nlp, texts, 64),
+        "without parts of about the same length": lambda: in_one_part(scores, nlp, texts),
+        "with all vectors kept (keep_trf_data)": lambda: score_whole(nlp, texts),
+        "with bfloat16": lambda: scores(low, texts),
+    }
+    found = rates(alternate(scoring, args.rounds), len(texts))
+    print_rates(f"scoring {len(texts):,} documents", found, ALL)
+
+    examples = list(Corpus_v1(args.corpus / "train.spacy")(nlp))
+    examples = random.Random(0).sample(examples, min(args.train_docs, len(examples)))  # noqa: S311
+    fused, thinc = AdamW_v1(), Adam(0.00005)
+    training: dict[str, Callable[[], Any]] = {
+        ALL: lambda: train(nlp, examples, fused),
+        "without parts of about the same length": lambda: in_one_part(train, nlp, examples, fused),
+        "without torch's fused AdamW (thinc's Adam)": lambda: train(nlp, examples, thinc),
+        "with bfloat16": lambda: train(low, examples, fused),
+    }
+    trained = rates(alternate(training, args.rounds), len(examples))
+    print_rates(f"training, {len(examples)} documents", trained, ALL)
+    write(args.output, {"rounds": args.rounds, "scoring": found, "training": trained})
+
+
+def score_in_batches(nlp: Language, texts: list[str], size: int) -> None:
+    for _ in nlp.pipe(texts, batch_size=size):
+        pass
+
+
+def score_whole(nlp: Language, texts: list[str]) -> list[Doc]:
+    """RETURNS (list[Doc]): With all vectors, as they are with `keep_trf_data = true`."""
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    shim.is_read_by_token = True
+    try:
+        return list(nlp.pipe(texts))
+    finally:
+        shim.is_read_by_token = False
+
+
+@contextmanager
+def whole_batches() -> Iterator[None]:
+    """Windows are read together, in the order in which they come."""
+
+    def together(windows: Any, device: str) -> list[list[int]]:
+        numbers = list(range(len(windows)))
+        return [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
+
+    with mock.patch.object(window_encoder, "parts_of", together):
+        yield
+
+
+def in_one_part(side: Callable, *args: Any) -> None:
+    with whole_batches():
+        side(*args)
+
+
+def train(nlp: Language, examples: list[Example], optimizer: Optimizer) -> None:
+    for start in range(0, len(examples), BATCH):
+        nlp.update(examples[start : start + BATCH], sgd=False, drop=0.1)
+        for _, component in nlp.pipeline:
+            component.finish_update(optimizer)
+        optimizer.step_schedules()
+
+
+if __name__ == "__main__":
+    spacy.util.fix_random_seed(0)
+    main()
