@@ -28,11 +28,11 @@ COMMANDS = [
     "block", [block for kind, block in BLOCKS if kind == "ini" and "[components." in block]
 )
 def test_config_lines_build_a_pipeline(block):
-    config = Config().from_str(
-        "[nlp]\n\n[components]\n\n[initialize]\n\n[initialize.components]\n\n" + block
-    )
+    sections = ("nlp", "components", "initialize", "initialize.components")
+    missing = "".join(f"[{name}]\n\n" for name in sections if f"[{name}]\n" not in block)
+    config = Config().from_str(missing + block)
     names = list(config["components"])
-    config["nlp"] = {"lang": "en", "pipeline": names}
+    config["nlp"] |= {"lang": "en", "pipeline": names}
     assert spacy.util.load_model_from_config(config, auto_fill=True).pipe_names == names
 
 
