@@ -131,3 +131,31 @@ def test_parts_hold_all_windows_with_little_padding():
         assert (own.max() - own).sum() <= PADDING["cpu"]
     assert parts_of([range(10**5)], "cpu") == [[0]]
     assert parts_of([], "cpu") == []
+
+
+def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
+    """Also of documents in several windows, and of an empty one."""
+    docs = [spacy.blank("en")(text) for text in TEXTS]
+    found = []
+    for model in pair:
+        transformer = model.layers[0].shims[0]._model
+        modules = [m for m in transformer.modules() if hasattr(m, "dropout_prob")]
+        for module in modules:
+            module.dropout_prob = 0.0
+        for module in transformer.modules():
+            if module.__class__.__name__ == "Dropout":
+                module.p = 0.0
+        batch, backprop = model.begin_update(docs)
+        gradients = []
+        for data in batch.doc_data:
+            if "last_hidden_state" in data.model_output:
+                hidden = data.model_output.last_hidden_state
+                gradients.append([hidden * data.wordpieces.attention_mask[..., None]])
+        backprop(batch.unsplit_by_doc(gradients))
+        named = transformer.named_parameters()
+        found.append({name: p.grad.clone() for name, p in named if p.grad is not None})
+        transformer.zero_grad()
+    ours, stock = found
+    assert ours.keys() == stock.keys()
+    for name, gradient in stock.items():
+        np.testing.assert_allclose(ours[name], gradient, atol=1e-5 * float(gradient.abs().max()))
