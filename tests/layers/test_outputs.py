@@ -158,4 +158,6 @@ def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
     ours, stock = found
     assert ours.keys() == stock.keys()
     for name, gradient in stock.items():
-        np.testing.assert_allclose(ours[name], gradient, atol=1e-5 * float(gradient.abs().max()))
+        # Some are 0 but for rounding, as those of keys' biases.
+        difference = (ours[name] - gradient).norm()
+        assert difference < 1e-4 * gradient.norm() + 1e-5, name
