@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
+from accelerate.state import AcceleratorState
 from rounds import print_rates, rates, write
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -194,6 +195,8 @@ def train_theirs(
 ) -> tuple[float, Callable[[list[str]], np.ndarray]]:
     """RETURNS (tuple): Seconds of tokenizing and training, and what predicts."""
     torch.manual_seed(seed)
+    # It is shared by all Trainers of a process: after one with bf16, all would compute so.
+    AcceleratorState._reset_state(reset_partial_state=True)
     tokenizer = AutoTokenizer.from_pretrained(transformer)
     model = AutoModelForSequenceClassification.from_pretrained(
         transformer, num_labels=1, problem_type="regression"
