@@ -13,6 +13,7 @@ untimed round comes first.
 """
 
 import argparse
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -195,8 +196,9 @@ def train_theirs(
 ) -> tuple[float, Callable[[list[str]], np.ndarray]]:
     """RETURNS (tuple): Seconds of tokenizing and training, and what predicts."""
     torch.manual_seed(seed)
-    # It is shared by all Trainers of a process: after one with bf16, all would compute so.
+    # Shared by all Trainers of a process: after one with bf16, all would compute so.
     AcceleratorState._reset_state(reset_partial_state=True)
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
     tokenizer = AutoTokenizer.from_pretrained(transformer)
     model = AutoModelForSequenceClassification.from_pretrained(
         transformer, num_labels=1, problem_type="regression"
