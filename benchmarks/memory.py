@@ -25,12 +25,10 @@ from rounds import write
 # The command line, in a Python that may be told not to see the package.
 HELP = """
 import importlib.metadata as metadata, runpy, sys
-every = metadata.entry_points
-def without(**filters):
-    hidden = {hidden!r}
-    found = every(**filters)
-    return metadata.EntryPoints(one for one in found if one.dist.name not in hidden)
-metadata.entry_points = without
+every = metadata.distributions
+def without():
+    return [one for one in every() if one.metadata["Name"] not in {hidden!r}]
+metadata.distributions = without
 sys.argv = ["spacy", "--help"]
 runpy.run_module("spacy", run_name="__main__")
 """
