@@ -8,8 +8,7 @@ float32 and then without one. Sides alternate in one process; medians.
 
 import argparse
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -48,7 +47,7 @@ def main() -> None:
     scoring: dict[str, Callable[[], Any]] = {
         ALL: lambda: scores(nlp, texts),
         "without sorting across 512 documents (64)": lambda: score_in_batches(nlp, texts, 64),
-        "without parts of about the same length": lambda: in_one_part(scores, nlp, texts),
+        "without parts of about the same length": lambda: in_given_order(scores, nlp, texts),
         "with all vectors kept (keep_trf_data)": lambda: score_whole(nlp, texts),
         "with bfloat16": lambda: scores(low, texts),
     }
@@ -60,7 +59,9 @@ def main() -> None:
     fused, thinc = AdamW_v1(), Adam(0.00005)
     training: dict[str, Callable[[], Any]] = {
         ALL: lambda: train(nlp, examples, fused),
-        "without parts of about the same length": lambda: in_one_part(train, nlp, examples, fused),
+        "without parts of about the same length": lambda: in_given_order(
+            train, nlp, examples, fused
+        ),
         "without torch's fused AdamW (thinc's Adam)": lambda: train(nlp, examples, thinc),
         "with bfloat16": lambda: train(low, examples, fused),
     }
@@ -84,20 +85,14 @@ def score_whole(nlp: Language, texts: list[str]) -> list[Doc]:
         shim.is_read_by_token = False
 
 
-@contextmanager
-def whole_batches() -> Iterator[None]:
-    """Windows are read together, in the order in which they come."""
+def in_given_order(side: Callable, *args: Any) -> None:
+    """64 windows are read together, in the order in which they come."""
 
-    def together(windows: Any, device: str) -> list[list[int]]:
+    def parts_of(windows: Any, device: str) -> list[list[int]]:
         numbers = list(range(len(windows)))
         return [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
 
-    with mock.patch.object(window_encoder, "parts_of", together):
-        yield
-
-
-def in_one_part(side: Callable, *args: Any) -> None:
-    with whole_batches():
+    with mock.patch.object(window_encoder, "parts_of", parts_of):
         side(*args)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from long_document import peak_mb
 from rounds import write
 
-# The command line, in a Python that may be told not to see the package.
+# The command line, in a Python that does not see some packages.
 HELP = """
 import importlib.metadata as metadata, runpy, sys
 every = metadata.distributions
@@ -35,8 +35,8 @@ runpy.run_module("spacy", run_name="__main__")
 STARTS = {
     "import spacy": "import spacy",
     "import spacy_bertreg": "import spacy_bertreg",
-    "spacy --help, with spacy-bertreg": HELP.replace("{hidden!r}", "()"),
-    "spacy --help, without": HELP.replace("{hidden!r}", "('spacy-bertreg',)"),
+    "spacy --help, with spacy-bertreg": HELP.format(hidden=()),
+    "spacy --help, without": HELP.format(hidden=("spacy-bertreg",)),
 }
 
 

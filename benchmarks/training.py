@@ -146,13 +146,11 @@ def train_ours(
     nlp = init_nlp(load_config(path, overrides=overrides, interpolate=False))
     settings = registry.resolve(nlp.config.interpolate()["training"], schema=ConfigSchemaTraining)
     fix_random_seed(seed)
+    target = nlp.get_pipe("text_regressor").targets[0]
     start = time.perf_counter()
     examples = [
-        Example.from_dict(nlp.make_doc(text), {"cats": {"y": value}}) for text, value in rows
+        Example.from_dict(nlp.make_doc(text), {"cats": {target: value}}) for text, value in rows
     ]
-    target = nlp.get_pipe("text_regressor").targets[0]
-    for example in examples:
-        example.reference.cats = {target: example.reference.cats["y"]}
 
     def batches() -> Iterator[tuple[int, list[Example]]]:
         for epoch in range(epochs):

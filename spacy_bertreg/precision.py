@@ -1,19 +1,10 @@
 """In what numbers a transformer multiplies matrices."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 
 Precision = Literal["float32", "bfloat16", "auto"]
-
-
-def check_precision(precision: str) -> None:
-    """RAISES (ValueError): It is none of the three."""
-    if precision not in get_args(Precision):
-        raise ValueError(
-            f"precision is {precision!r} in [components.transformer.model]. Expected one of: "
-            f"{', '.join(get_args(Precision))}."
-        )
 
 
 def is_bfloat16(precision: Precision, device: str) -> bool:

@@ -34,6 +34,19 @@ def document_weights(examples: Iterable[Example]) -> Floats:
     return np.array(weights)
 
 
+def training_weights(examples: Iterable[Example], component: str) -> Floats:
+    """examples (Iterable[Example]): All training examples. component (str): Who asks.
+    RETURNS (ndarray): Their `document_weights`.
+    RAISES (ValueError): As there, or all weights are 0."""
+    weights = document_weights(examples)
+    if not weights.any():
+        raise ValueError(
+            f"Component {component!r}: the weights of all documents are 0. Expected one above 0 in "
+            f"user_data[{WEIGHT!r}]."
+        )
+    return weights
+
+
 def settle_target_weights(
     targets: Sequence[str], weights: Mapping[str, float] | None, where: str
 ) -> list[float]:

@@ -142,9 +142,10 @@ def test_dictionaries_heed_weights(learn, readout):
     assert abs(slope([1.0] * 200)) < 1
 
 
-def test_weights_that_are_all_zero(make_examples):
-    pipeline = spacy.blank("en")
-    component = pipeline.add_pipe("dictionary_regressor")
+def test_weights_that_are_all_zero(make_tok2vec):
     examples = weighted([("good", {"y": 1.0})] * 10, [0.0] * 10)
-    with pytest.raises(ValueError, match="weights of all documents are 0"):
+    component = spacy.blank("en").add_pipe("dictionary_regressor")
+    with pytest.raises(ValueError, match="'dictionary_regressor': the weights of all documents"):
         component.initialize(lambda: examples, learn="sensitivity")
+    with pytest.raises(ValueError, match="'text_regressor': the weights of all documents are 0"):
+        make_tok2vec().initialize(lambda: examples)

@@ -77,8 +77,8 @@ class FreezableShim(HFShim):
             return self._model(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        """Not in use: see `begin_update_in_parts`."""
-        raise NotImplementedError
+        """RAISES (NotImplementedError): Always; see `begin_update_in_parts`."""
+        raise NotImplementedError("A FreezableShim learns by begin_update_in_parts alone.")
 
     def begin_update_in_parts(
         self, parts: Sequence[ArgsKwargs]
@@ -105,6 +105,13 @@ class FreezableShim(HFShim):
                     gradient.zero_()
 
         return outputs, backprop
+
+    def expect_reading_by_token(self) -> None:
+        """From now on, vectors of single tokens are computed for all documents at once."""
+        if not self.is_read_by_token:
+            self.is_read_by_token = True
+            # Its entries would each compute and keep them beyond the limit of memory.
+            self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:
         if self.is_frozen:

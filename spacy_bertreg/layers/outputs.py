@@ -49,7 +49,7 @@ class Reading:
 
     def whole_for_tokens(self) -> list[TransformerData]:
         """RETURNS (list[TransformerData]): The same, for the next batches at once."""
-        self._model.layers[0].shims[0].is_read_by_token = True
+        self._model.layers[0].shims[0].expect_reading_by_token()
         return self.whole()
 
     def zeros(self, index: int) -> Any:

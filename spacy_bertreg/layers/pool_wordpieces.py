@@ -36,10 +36,11 @@ def forward(
     vectors = model.ops.alloc2f(len(docs), model.get_dim("nO"))
     backprops: dict[int, Callable] = {}
     for i, doc in enumerate(docs):
-        if isinstance(doc, DeferredData):
-            vectors[i] = doc.pooled(model.attrs["pooling"])
-            backprops[i] = partial(_no_gradient, doc)
         # A document without tokens has no output at all.
+        if isinstance(doc, DeferredData):
+            if doc.has_windows:
+                vectors[i] = doc.pooled(model.attrs["pooling"])
+                backprops[i] = partial(_no_gradient, doc)
         elif "last_hidden_state" in doc.model_output:
             vectors[i], backprops[i] = pool(model, doc)
 

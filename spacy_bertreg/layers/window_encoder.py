@@ -7,9 +7,7 @@ parts with little padding, whatever documents they are from.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from .windows import Window, model_inputs
@@ -19,8 +17,6 @@ from .windows import Window, model_inputs
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 # As many word pieces of padding as take about the time of starting another part.
 PADDING = {"cpu": 64, "cuda": 2048}
-
-Floats = NDArray[np.float32]
 
 
 def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:

@@ -1,14 +1,16 @@
 """Windows of documents as word pieces, and which tokens the word pieces belong to."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc, Span
+from spacy_alignments.tokenizations import get_alignments
 from spacy_transformers.data_classes import WordpieceBatch
 from thinc.types import Ragged
 
@@ -38,8 +40,7 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
     """Read windows as word pieces. Those with more than the transformer can read are cut, which is
     reported once.
 
-    model (TransformerModel): With a fast tokenizer, which knows from where in a text a word piece
-        comes.
+    model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     spans (list[list[Span]]): The windows of each document.
     RETURNS (list[list[Window]]): The same.
     """
@@ -52,31 +53,57 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         getattr(model.transformer.config, "max_position_embeddings", None) or np.inf,
     )
     cut = {"truncation": True, "max_length": int(limit)} if np.isfinite(limit) else {}
-    data = tokenizer([span.text for span in flat], return_offsets_mapping=True, **cut)
-    _report_cuts(model, data.encodings, int(limit) if cut else 0)
+    data = tokenizer([span.text for span in flat], return_offsets_mapping=tokenizer.is_fast, **cut)
+    if tokenizer.is_fast:
+        _report_cuts(model, data.encodings, int(limit) if cut else 0)
+        ranges = _tokens_by_offsets(flat, data["offset_mapping"])
+    else:
+        ranges = map(partial(_tokens_by_text, tokenizer), flat, data["input_ids"])
     type_ids = data.get("token_type_ids", [None] * len(flat))
-    columns = zip(flat, data["input_ids"], type_ids, data["offset_mapping"], strict=True)
-    places = {}
-    windows = []
-    for span, ids, types, offsets in columns:
-        doc = span.doc
-        if id(doc) not in places:
-            places[id(doc)] = _token_ends(doc)
-        starts, ends = (side[span.start : span.end] for side in places[id(doc)])
-        begin, end = span.start_char + np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    windows = (
+        Window(np.array(ids), None if types is None else np.array(types), first, last)
+        for ids, types, (first, last) in zip(data["input_ids"], type_ids, ranges, strict=True)
+    )
+    return [[next(windows) for _ in doc_spans] for doc_spans in spans]
+
+
+def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints]]:
+    """spans (list[Span]): Windows. offsets (list): For each, from where to where in its text each
+        word piece comes.
+    YIELDS (tuple[ndarray, ndarray]): First and last token of each word piece."""
+    ends_of: dict[int, tuple[Ints, Ints]] = {}
+    for span, own in zip(spans, offsets, strict=True):
+        if id(span.doc) not in ends_of:
+            ends_of[id(span.doc)] = _token_ends(span.doc)
+        starts, ends = (side[span.start : span.end] for side in ends_of[id(span.doc)])
+        begin, end = span.start_char + np.array(own, dtype=np.int64).reshape(-1, 2).T
         first = span.start + np.searchsorted(ends, begin, side="right")
         last = span.start + np.searchsorted(starts, end, side="left") - 1
         # Of special tokens, begin and end are the same.
-        last = np.where(end > begin, last, first - 1)
-        types = None if types is None else np.array(types)
-        windows.append(Window(np.array(ids), types, first, last))
-    rest = iter(windows)
-    return [[next(rest) for _ in doc_spans] for doc_spans in spans]
+        yield first, np.where(end > begin, last, first - 1)
 
 
 def _token_ends(doc: Doc) -> tuple[Ints, Ints]:
     starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).T
     return starts, starts + lengths
+
+
+def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, Ints]:
+    """A tokenizer that is not of Hugging Face's fast ones does not tell from where in a text a word
+    piece comes.
+
+    tokenizer (PreTrainedTokenizer): A slow one. span (Span): A window. ids (list[int]): Its word
+        pieces.
+    RETURNS (tuple[ndarray, ndarray]): First and last token of each word piece."""
+    strings = tokenizer.convert_ids_to_tokens(ids)
+    special = set(tokenizer.all_special_tokens)
+    if not any(token in span.text for token in special):
+        # Or "<s>" would be found in the letter s.
+        strings = ["" if string in special else string for string in strings]
+    _, tokens = get_alignments([token.text for token in span], strings)
+    first = np.array([min(own, default=0) for own in tokens], dtype=np.int64)
+    last = np.array([max(own, default=-1) for own in tokens], dtype=np.int64)
+    return span.start + first, span.start + last
 
 
 def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:

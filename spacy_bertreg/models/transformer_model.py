@@ -1,7 +1,6 @@
 """`spacy-bertreg.TransformerModel.v1`: a Hugging Face model, learning or frozen."""
 
 import os
-import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -19,7 +18,7 @@ from ..freezing import check_freeze
 from ..layers.encoding_cache import EncodingCache
 from ..layers.freezable_shim import FreezableShim
 from ..layers.outputs import deferred, learning
-from ..precision import Precision, check_precision
+from ..precision import Precision
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
@@ -42,7 +41,8 @@ def TransformerModel_v1(
     keep_trf_data: bool = False,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """spacy-transformers' TransformerModel.v3 with a say in what learns. For the `model` of
-    spaCy's component `transformer`.
+    spaCy's component `transformer`. Of the transformer's outputs it hands on the last hidden state
+    alone, no attentions.
 
     name (str): Folder or Hugging Face name of the model, such as "bert-base-uncased".
     freeze (str | int | list[str]): What does not learn: "none"; "all", so that only the head does;
@@ -67,11 +67,10 @@ def TransformerModel_v1(
         kilobytes each. False computes them only if something asks for them, and then for all
         documents to come; the heads of this package do with one vector for each document.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
-    RAISES (ValueError): `freeze` or `precision` is none of the allowed values; when initialized,
-        there is no such model, or it has no such parameters.
+    RAISES (ValueError): `freeze` is none of the allowed values, or both mixed_precision and a
+        precision are set; when initialized, there is no such model, or it has no such parameters.
     """
     check_freeze(freeze)
-    check_precision(precision)
     if mixed_precision and precision != "float32":
         raise ValueError(
             f"mixed_precision is true and precision is {precision!r} in "
@@ -112,9 +111,6 @@ def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[
 def _forward(
     keep_trf_data: bool, model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable]:
-    # The stock forward pass draws one number. Drawn here as well, it leaves the batches of the next
-    # epoch in the order that they have with the stock model.
-    random.random()  # noqa: S311
     shim: Any = model.layers[0].shims[0]
     get_spans: SpanGetter = model.attrs["get_spans"]
     spans = get_spans(docs)
@@ -123,7 +119,7 @@ def _forward(
         return encode(spans, whole=keep_trf_data), lambda d_batch: docs
     if shim.is_frozen and shim.cache.max_bytes:
         return shim.cache.encode(docs, spans, encode), lambda d_batch: docs
-    if shim.is_frozen:
+    if shim.is_frozen or not any(spans):
         return encode(spans), lambda d_batch: docs
     batch, backprop = learning(model, spans)
 

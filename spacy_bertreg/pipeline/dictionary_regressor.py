@@ -27,7 +27,7 @@ from ..predictions import Predictions
 from ..scorer import SCORE_WEIGHTS, regression_score
 from ..target_scale import TargetScale, settle_transforms
 from ..targets import settle_targets
-from ..weights import document_weights
+from ..weights import training_weights
 from .regressor import Regressor, check_choice, check_output_key
 
 # spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
@@ -230,9 +230,7 @@ class DictionaryRegressor(Regressor, Pipe):
         self.calibration = None
         self.note_training_texts(eg.reference for eg in examples)
         docs = self._documents(examples, nlp)
-        weights = document_weights(examples)
-        if not weights.any():
-            raise ValueError(f"Component {self.name!r}: the weights of all documents are 0.")
+        weights = training_weights(examples, self.name)
         transformed = self.scale.transform(values)
         self._model = fit_dictionary(
             docs,

@@ -23,7 +23,7 @@ from ..predictions import Predictions
 from ..scorer import SCORE_WEIGHTS, regression_score
 from ..target_scale import MAX_RESIDUALS, TargetScale, settle_transforms
 from ..targets import gold_values, settle_targets
-from ..weights import document_weights, settle_target_weights
+from ..weights import document_weights, settle_target_weights, training_weights
 from .regressor import Regressor, check_output_key, has_words
 
 DEFAULT_CONFIG_STR = """
@@ -189,7 +189,7 @@ class TextRegressor(Regressor, TrainablePipe):
         where = f"[components.{self.name}]"
         kinds, limits = settle_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
         self._target_weights = settle_target_weights(names, self.cfg["target_weights"], where)
-        self._weight = float(document_weights(examples).mean()) or 1.0
+        self._weight = float(training_weights(examples, self.name).mean())
         self.scale = TargetScale.fit(names, values, kinds, limits, log_link=self.loss.log_link)
         self.calibration = None
         self.note_training_texts(docs)

@@ -55,6 +55,17 @@ def test_a_changed_text_is_encoded_anew(make_bert, make_examples, count_encoded)
     assert sum(count_encoded) == 3
 
 
+def test_vectors_of_documents_make_room_where_those_of_tokens_are_read(make_bert, make_examples):
+    nlp, examples = initialized(make_bert, make_examples)
+    train(nlp, examples, Adam(0.01), steps=1)
+    of_documents = shim(nlp).cache.n_bytes
+    doc = nlp("Something reads single tokens.")
+    assert len(doc._.trf_data.model_output.last_hidden_state)
+    assert shim(nlp).cache.n_bytes == 0
+    train(nlp, examples, Adam(0.01), steps=1)
+    assert shim(nlp).cache.n_bytes > of_documents > 0
+
+
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 def test_training_gives_the_same_with_and_without(make_bert, make_examples, pooling):
     predicted, states = [], []

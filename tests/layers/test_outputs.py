@@ -27,17 +27,19 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def pair(tiny_bert):
+@pytest.fixture(scope="module", params=["fast", "slow"])
+def pair(tiny_bert, request):
     """Two transformers with the same weights: ours, and the stock one."""
     from spacy_bertreg.models.transformer_model import TransformerModel_v1
 
     def windows(docs):
         return get_strided_spans(docs, 32, 20)
 
-    ours = TransformerModel_v1(tiny_bert, get_spans=windows)
+    settings = {"use_fast": request.param == "fast"}
+    ours = TransformerModel_v1(tiny_bert, get_spans=windows, tokenizer_config=settings)
     ours.initialize()
-    stock = create_TransformerModel_v3(tiny_bert, windows, {}, {}, False, {})
+    assert ours.tokenizer.is_fast == settings["use_fast"]
+    stock = create_TransformerModel_v3(tiny_bert, windows, settings, {}, False, {})
     stock.initialize()
     return ours, stock
 
@@ -162,3 +164,14 @@ def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
         # Some are 0 but for rounding, as those of keys' biases.
         difference = (ours[name] - gradient).norm()
         assert difference < 1e-4 * gradient.norm() + 1e-5, name
+
+
+def test_a_batch_without_windows_can_be_trained_on(tiny_bert):
+    from spacy_bertreg.models.transformer_model import TransformerModel_v1
+
+    model = TransformerModel_v1(tiny_bert, get_spans=lambda docs: [[] for _ in docs])
+    model.initialize()
+    docs = [spacy.blank("en")("Some words.")]
+    batch, backprop = model.begin_update(docs)
+    assert "last_hidden_state" not in batch.doc_data[0].model_output
+    backprop(batch.unsplit_by_doc([[]]))

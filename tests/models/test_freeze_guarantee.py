@@ -157,9 +157,9 @@ def test_with_the_transformer_among_the_frozen_components(make_bert, make_exampl
     assert (nlp.get_pipe("text_regressor").model.get_ref("head").get_param("W") != head).any()
 
 
-@pytest.mark.parametrize("freeze", [1, "all"])
-def test_with_the_transformer_shared_by_a_tagger(make_bert, freeze):
-    nlp = make_bert(freeze=freeze)
+@pytest.mark.parametrize(("freeze", "reuse_mb"), [(1, 100), ("all", 100), ("all", 0)])
+def test_with_the_transformer_shared_by_a_tagger(make_bert, freeze, reuse_mb):
+    nlp = make_bert(freeze=freeze, reuse_mb=reuse_mb)
     listener = {
         "@architectures": "spacy-transformers.TransformerListener.v1",
         "pooling": {"@layers": "reduce_mean.v1"},
@@ -168,7 +168,7 @@ def test_with_the_transformer_shared_by_a_tagger(make_bert, freeze):
     nlp.add_pipe("tagger", config={"model": tagger})
     annotations = {"words": ["A", "text"], "tags": ["D", "N"], "cats": {"y": 1.0}}
     examples = [Example.from_dict(nlp.make_doc("A text"), annotations)]
-    examples += examples_from(nlp, [("", {"y": 0.0}), ("Another text", {"y": 2.0})])
+    examples += examples_from(nlp, [("", {"y": 0.0}), ("Another longer text", {"y": 2.0})])
     nlp.initialize(lambda: examples)
     before = weights(nlp)
     tagger_before = nlp.get_pipe("tagger").model.to_bytes()
