@@ -44,9 +44,13 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
         of shape (windows, word pieces, width).
     """
     shim = model.layers[0].shims[0]
-    for numbers in parts_of(windows, shim.device.type):
-        (inputs,) = _inputs(model, windows, [numbers])
-        take(numbers, shim.predict(inputs).last_hidden_state.float())
+    # One context for all parts, since autocast converts each weight once in a context.
+    with shim.autocast():
+        for numbers in parts_of(windows, shim.device.type):
+            (inputs,) = _inputs(model, windows, [numbers])
+            hidden = shim.predict(inputs).last_hidden_state
+            with torch.autocast(shim.device.type, enabled=False):
+                take(numbers, hidden.float())
 
 
 def read_and_learn(
