@@ -7,6 +7,10 @@
 torch over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3
 of spacy-transformers. Sides alternate in one process. All predictions are compared.
 
+Long documents are read in several windows by the pipeline, but cut at 512 word pieces by Hugging
+Face's. With --whole, all sides read each document as one window, cut at 512, so that predictions
+are the same; the pipeline with its windows, which reads all words, is timed too.
+
 "of the peak" is the share of the rate at which this machine multiplies large matrices, measured in
 the same run, that went into word pieces: what is missing went to padding, to activation functions,
 to tokenizing and everything else.
@@ -20,13 +24,18 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
+from arithmetic import measure_peaks, operations, print_shares
 from rounds import alternate, print_rates, rates, write
 from spacy.language import Language
 from spacy.tokens import DocBin
 from transformers import BertConfig, PreTrainedModel, pipeline
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import logging
+
+from spacy_bertreg.metrics import METRICS
 
 OURS = "spacy-bertreg"
+WINDOWS = f"{OURS}, float32, all words in windows"
 BATCH = 32
 
 
@@ -37,6 +46,7 @@ def main() -> None:
     parser.add_argument("pipeline", help="trained pipeline with a text_regressor of one target")
     parser.add_argument("data", type=Path, help="a .spacy file of texts")
     parser.add_argument("--max-docs", type=int, default=1000)
+    parser.add_argument("--whole", action="store_true", help="one window a document, cut at 512")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gpu-id", type=int, default=-1)
     parser.add_argument("--output", type=Path, help="JSON file to write")
@@ -44,46 +54,47 @@ def main() -> None:
     if args.gpu_id >= 0:
         spacy.require_gpu(args.gpu_id)
 
-    nlp = load(args.pipeline, "float32")
+    # Hugging Face's pipeline says that it does not know our class for the same weights.
+    logging.set_verbosity_error()
+    nlp = load(args.pipeline, "float32", args.whole)
     docs = list(DocBin().from_disk(args.data).get_docs(nlp.vocab))[: args.max_docs]
     texts = [doc.text for doc in docs]
     model = SameModel(nlp)
     sides: dict[str, Callable[[], list[float]]] = {
         f"{OURS}, float32": lambda: scores(nlp, texts),
-        f"{OURS}, auto": through(load(args.pipeline, "auto"), texts),
-        f"{OURS}, bfloat16": through(load(args.pipeline, "bfloat16"), texts),
+        f"{OURS}, auto": through(load(args.pipeline, "auto", args.whole), texts),
+        f"{OURS}, bfloat16": through(load(args.pipeline, "bfloat16", args.whole), texts),
         "transformers.pipeline, float32": hugging_face(model, nlp, texts),
+        "transformers.pipeline, bfloat16": hugging_face(model, nlp, texts, bfloat16=True),
         "torch sorted by length, float32": lambda: sorted_loop(model, nlp, texts),
         "torch sorted by length, bfloat16": lambda: sorted_loop(model, nlp, texts, bfloat16=True),
         "stock TransformerModel.v3, float32": through(stock(nlp), texts),
     }
     predicted = {name: np.array(side()) for name, side in sides.items()}
+    if args.whole:
+        sides[WINDOWS] = through(load(args.pipeline, "float32"), texts)
     expected = predicted["torch sorted by length, float32"]
     std = nlp.get_pipe("text_regressor").scale.std[0]
     differences = {
         name: float(np.quantile(np.abs(own - expected) / std, 0.999))
         for name, own in predicted.items()
     }
+    target = nlp.get_pipe("text_regressor").targets[0]
+    gold = np.array([doc.cats.get(target, np.nan) for doc in docs])
+    known = ~np.isnan(gold)
+    r2 = {name: METRICS["r2"](gold[known], own[known]) for name, own in predicted.items()}
     found = rates(alternate(sides, args.rounds), len(texts))
     for ours in (f"{OURS}, float32", f"{OURS}, auto"):
         print_rates(f"{args.data}, {len(texts):,} documents", found, ours)
     print("\nDifference of predictions from torch's in float32, 99.9th percentile, in standard")
-    print("deviations of the target:")
+    print(f"deviations of the target; and R² of the {known.sum()} documents with a value:")
     for name, difference in differences.items():
-        print(f"{name:44} {difference:.2g}")
-    flops = operations(model, nlp, texts) / len(texts)
-    peaks = {name: peak(getattr(torch, name), model.device) for name in ("float32", "bfloat16")}
-    shares = {
-        name: rate * flops / peaks["float32" if "float32" in name else "bfloat16"]
-        for name, rate in found.items()
-        if "auto" not in name
-    }
-    print(
-        f"\n{flops / 1e9:.2f} GFLOP a document; the peak is {peaks['float32'] / 1e9:,.0f} GFLOP/s"
-    )
-    print(f"in float32 and {peaks['bfloat16'] / 1e9:,.0f} in bfloat16")
-    for name, share in shares.items():
-        print(f"{name:44} {share:.0%} of the peak")
+        print(f"{name:44} {difference:9.2g} {r2[name] if known.any() else np.nan:9.4f}")
+    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+    flops = operations(model.config, tokenizer, texts) / len(texts)
+    peaks = measure_peaks(model.device)
+    read_once = {name: rate for name, rate in found.items() if name != WINDOWS}
+    shares = print_shares(read_once, flops, peaks)
     ratios = {f"{a} : {b}": found[a] / found[b] for a in found if a.startswith(OURS) for b in found}
     write(
         args.output,
@@ -94,6 +105,7 @@ def main() -> None:
             "documents_per_second": found,
             "ratios": ratios,
             "differences": differences,
+            "r2": r2,
             "operations_per_document": flops,
             "peak_operations_per_second": peaks,
             "shares_of_peak": shares,
@@ -101,9 +113,13 @@ def main() -> None:
     )
 
 
-def load(path: str, precision: str) -> Language:
-    """RETURNS (Language): The pipeline with this precision."""
-    return spacy.load(path, config={"components.transformer.model.precision": precision})
+def load(path: str, precision: str, whole: bool = False) -> Language:
+    """RETURNS (Language): The pipeline with this precision; if `whole`, one window a document."""
+    config: dict[str, Any] = {"components.transformer.model.precision": precision}
+    if whole:
+        spans = {"@span_getters": "spacy-transformers.doc_spans.v1"}
+        config["components.transformer.model.get_spans"] = spans
+    return spacy.load(path, config=config)
 
 
 def scores(nlp: Language, texts: list[str]) -> list[float]:
@@ -152,7 +168,9 @@ class SameModel(PreTrainedModel):
         return self.scale.unscale(outputs.reshape(-1, 1).astype(float))[:, 0].tolist()
 
 
-def hugging_face(model: SameModel, nlp: Language, texts: list[str]) -> Callable[[], list[float]]:
+def hugging_face(
+    model: SameModel, nlp: Language, texts: list[str], *, bfloat16: bool = False
+) -> Callable[[], list[float]]:
     """RETURNS (Callable): Scores the texts with Hugging Face's pipeline."""
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     classify = pipeline(
@@ -166,7 +184,9 @@ def hugging_face(model: SameModel, nlp: Language, texts: list[str]) -> Callable[
     settings = {"return_special_tokens_mask": True, "truncation": True, "max_length": 512}
 
     def side() -> list[float]:
-        return model.in_unit(np.array([row["score"] for row in classify(texts, **settings)]))
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bfloat16):
+            rows = classify(texts, **settings)
+        return model.in_unit(np.array([row["score"] for row in rows]))
 
     return side
 
@@ -189,26 +209,6 @@ def sorted_loop(
         with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=bfloat16):
             outputs[rows] = model(**batch).logits[:, 0].float().cpu().numpy()
     return model.in_unit(outputs)
-
-
-def operations(model: SameModel, nlp: Language, texts: list[str]) -> float:
-    """RETURNS (float): Floating-point operations of the matrix products for the texts' word pieces,
-    without padding: 2 for each weight and word piece, and in each block 4 times the width for each
-    pair of word pieces."""
-    tokenizer = nlp.get_pipe("transformer").model.tokenizer
-    data = tokenizer(texts, truncation=True, max_length=512)
-    lengths = np.array([len(ids) for ids in data["input_ids"]], dtype=float)
-    config = model.config
-    width, inner = config.hidden_size, config.intermediate_size
-    weights = 4 * width * width + 2 * width * inner
-    return config.num_hidden_layers * (2 * weights * lengths + 4 * width * lengths**2).sum()
-
-
-def peak(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
-    """RETURNS (float): Floating-point operations per second of a product of large matrices."""
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    seconds = alternate({"product": lambda: [a @ b for _ in range(5)]}, 9)["product"]
-    return 5 * 2 * size**3 / float(np.median(seconds))
 
 
 def stock(nlp: Language) -> Language:

@@ -25,6 +25,7 @@ import numpy as np
 import spacy
 import torch
 from accelerate.state import AcceleratorState
+from arithmetic import measure_peaks, operations, print_shares
 from rounds import print_rates, rates, write
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -34,6 +35,7 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train_while_improving
 from spacy.util import fix_random_seed, load_config, registry
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
@@ -63,13 +65,14 @@ def main() -> None:
     parser.add_argument(
         "--scored", default="", help="for R², sides between semicolons; all by default"
     )
+    parser.add_argument("--whole", action="store_true", help="one window a document, cut at 512")
     parser.add_argument("--gpu-id", type=int, default=-1)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.gpu_id >= 0:
         spacy.require_gpu(args.gpu_id)
 
-    ours = partial(train_ours, args.config, args.corpus, args.transformer)
+    ours = partial(train_ours, args.config, args.corpus, args.transformer, whole=args.whole)
     theirs = partial(train_theirs, args.transformer, args.gpu_id < 0)
     full: dict[str, Side] = {
         "spacy-bertreg, float32": ours,
@@ -77,11 +80,15 @@ def main() -> None:
         "Trainer, float32, group_by_length": partial(theirs, group_by_length=True),
         "spacy-bertreg, bfloat16": partial(ours, precision="bfloat16"),
         "Trainer, bf16": partial(theirs, bf16=True),
+        "Trainer, bf16, group_by_length": partial(theirs, bf16=True, group_by_length=True),
     }
     head: dict[str, Side] = {
         "spacy-bertreg, head alone": partial(ours, freeze="all"),
         "Trainer, head alone": partial(theirs, frozen=True),
     }
+    tokenizer = AutoTokenizer.from_pretrained(args.transformer)
+    shape = AutoConfig.from_pretrained(args.transformer)
+    peaks = measure_peaks(torch.device("cuda" if args.gpu_id >= 0 else "cpu"))
     train, test = (read(args.corpus / f"{name}.spacy") for name in ("train", "test"))
     some = random.Random(0).sample(train, min(args.max_docs, len(train)))  # noqa: S311
     result: dict[str, Any] = {"corpus": str(args.corpus), "rounds": args.rounds}
@@ -100,6 +107,10 @@ def main() -> None:
                 print_rates(f"{args.corpus}, {len(some)} documents, {title}", found, name)
         ratios = {f"{a} : {b}": found[a] / found[b] for a in found for b in found if a != b}
         result[title] = {"documents_per_second": found, "ratios": ratios}
+        if sides is full:
+            # Backward, there are a product for the input and one for the weights to each forward.
+            flops = 3 * operations(shape, tokenizer, [text for text, _ in some]) / len(some)
+            result[title]["shares_of_peak"] = print_shares(found, flops, peaks)
     if args.seeds:
         texts, gold = [text for text, _ in test], np.array([value for _, value in test])
         result["r2"] = {}
@@ -130,6 +141,7 @@ def train_ours(
     *,
     freeze: str = "none",
     precision: str = "float32",
+    whole: bool = False,
 ) -> tuple[float, Callable[[list[str]], np.ndarray]]:
     """RETURNS (tuple): Seconds of tokenizing and training, and what predicts."""
     steps = epochs * -(-len(rows) // BATCH)
@@ -143,7 +155,11 @@ def train_ours(
         "components.transformer.model.freeze": freeze,
         "components.transformer.model.precision": precision,
     }
-    nlp = init_nlp(load_config(path, overrides=overrides, interpolate=False))
+    config = load_config(path, overrides=overrides, interpolate=False)
+    if whole:
+        spans = {"@span_getters": "spacy-transformers.doc_spans.v1"}
+        config["components"]["transformer"]["model"]["get_spans"] = spans
+    nlp = init_nlp(config)
     settings = registry.resolve(nlp.config.interpolate()["training"], schema=ConfigSchemaTraining)
     fix_random_seed(seed)
     target = nlp.get_pipe("text_regressor").targets[0]

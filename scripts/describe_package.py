@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from choose_precision import describe
+
 from spacy_bertreg.covariates import LOG_LENGTH
 
 README = """# {name}
@@ -27,7 +29,7 @@ print(doc._.score)   # the prediction of the first target
 {scores}
 
 Predictions and errors are in the target's own unit. The test set took no part in training.
-
+{precision}
 ## How it was trained
 
 - Transformer: `{transformer}`, with `freeze = {freeze}`: {trainable:,} of {parameters:,} parameters
@@ -66,6 +68,7 @@ def main() -> None:
         bertreg_version=spacy_bertreg.__version__,
         scores="\n".join(score_row(t, s) for t, s in metrics["reg_per_target"].items()),
         covariates=covariates_of(config),
+        precision=f"\n{describe(meta['precision'])}\n" if "precision" in meta else "",
         transformer=config["components"]["transformer"]["model"]["name"],
         freeze=json.dumps(learned["freeze"]),
         trainable=learned["trainable"],

@@ -13,6 +13,7 @@ from ..freezing import Freeze, block_of, count_blocks, frozen_names
 from ..optimizer import EncoderOptimizer
 from ..precision import Precision, is_bfloat16
 from .encoding_cache import EncodingCache
+from .word_embeddings import WordGradient
 
 
 class FreezableShim(HFShim):
@@ -41,6 +42,7 @@ class FreezableShim(HFShim):
         self.is_read_by_token = False
         self.is_frozen = False
         self.has_reported_cuts = False
+        self._word_gradient = WordGradient()
         super().__init__(*args, **kwargs)
 
     def apply_freeze(self, also: Freeze = "none") -> None:
@@ -90,7 +92,8 @@ class FreezableShim(HFShim):
         for module in self._frozen_modules:
             # Which would run with dropout, too.
             module.eval()
-        with self.autocast():
+        ids = [part.kwargs["input_ids"] for part in parts]
+        with self.autocast(), self._word_gradient.collected(self._model, ids) as add_gradient:
             outputs = [self._model(*p.args, **p.kwargs).last_hidden_state for p in parts]
 
         def backprop(gradients: list[torch.Tensor]) -> None:
@@ -99,6 +102,7 @@ class FreezableShim(HFShim):
                 return
             scaled = self._grad_scaler.scale(gradients, inplace=True)
             torch.autograd.backward(outputs, list(scaled))
+            add_gradient()
             own = [p.grad for p in self._model.parameters() if p.grad is not None]
             if self._grad_scaler.unscale(own):
                 for gradient in own:
@@ -121,15 +125,15 @@ class FreezableShim(HFShim):
             n_blocks = count_blocks(name for name, _ in self._model.named_parameters())
             blocks = {name: block_of(name) for name in learning}
             optimizer.step_encoder(self.id, learning, blocks, n_blocks)
-            for parameter in learning.values():
-                parameter.grad = None
+            self._word_gradient.clear(self._model)
             self._grad_scaler.update()
         else:
             super().finish_update(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies for other processes have no use for what this one has computed.
-        return {**self.__dict__, "cache": EncodingCache(self.cache.max_bytes)}
+        new = {"cache": EncodingCache(self.cache.max_bytes), "_word_gradient": WordGradient()}
+        return {**self.__dict__, **new}
 
     def from_bytes(self, bytes_data: bytes) -> "FreezableShim":
         super().from_bytes(bytes_data)
