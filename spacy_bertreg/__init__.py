@@ -1,3 +1,18 @@
-"""spaCy components that predict a number for each document."""
+"""Predict a number for each document with spaCy."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scoring.frame import score_frame
 
 __version__ = "0.1.0"
+__all__ = ["score_frame"]
+
+
+def __getattr__(name: str) -> Any:
+    # spaCy imports this package for each of its commands, and what scores takes time to import.
+    if name == "score_frame":
+        from .scoring.frame import score_frame
+
+        return score_frame
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,26 +28,17 @@ def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a table of texts and numbers.")
+    encoding = check_encoding(encoding)
+    kind = table_kind(path)
     try:
-        if codecs.lookup(encoding).name == "utf-8":
-            encoding = "utf-8-sig"
-    except LookupError as error:
-        raise ValueError(f"The encoding is {encoding!r}. Expected one as utf-8.") from error
-    ending = Path(path.name.lower().removesuffix(".gz")).suffix
-    try:
-        if ending in (".csv", ".tsv"):
-            table = _read_fields(path, "," if ending == ".csv" else "\t", encoding)
-        elif ending == ".jsonl":
+        if kind == "jsonl":
             table = pd.read_json(
                 path, lines=True, dtype=False, convert_dates=False, encoding=encoding
             )
-        elif path.suffix.lower() == ".parquet":
+        elif kind == "parquet":
             table = pd.read_parquet(path)
         else:
-            raise ValueError(
-                f"its name ends in {path.suffix!r}; expected .csv, .tsv, .jsonl (also with .gz) "
-                "or .parquet"
-            )
+            table = _read_fields(path, "," if kind == "csv" else "\t", encoding)
     except ImportError as error:
         raise ImportError(
             f"Reading {path} takes pyarrow: pip install 'spacy-bertreg[parquet]'"
@@ -61,6 +53,29 @@ def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
     if table.empty:
         raise ValueError(f"{path} has no rows below its header.")
     return table
+
+
+def check_encoding(encoding: str) -> str:
+    """encoding (str): A name. RETURNS (str): For Python; of UTF-8, that leaves out a byte order
+    mark. RAISES (ValueError): There is no such encoding."""
+    try:
+        return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    except LookupError as error:
+        raise ValueError(f"The encoding is {encoding!r}. Expected one as utf-8.") from error
+
+
+def table_kind(path: Path) -> str:
+    """path (Path): A table's file. RETURNS (str): "csv", "tsv", "jsonl" or "parquet", by its name.
+    RAISES (ValueError): It is none of these."""
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
+    if ending in (".csv", ".tsv", ".jsonl"):
+        return ending[1:]
+    if path.suffix.lower() == ".parquet":
+        return "parquet"
+    raise ValueError(
+        f"Can't tell the kind of {path}: its name ends in {path.suffix!r}; expected .csv, .tsv, "
+        ".jsonl (also with .gz) or .parquet."
+    )
 
 
 def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path) -> None:
@@ -122,17 +137,21 @@ def numbers_of(column: pd.Series, path: Path) -> list[float]:
     """
     numbers = []
     for row, value in enumerate(column, start=1):
-        try:
-            unknown = value is None or str(value).strip().lower() in UNKNOWN
-            number = math.nan if unknown else float(value)
-        except (TypeError, ValueError):
-            number = math.inf
+        number = parse_number(value)
         if math.isinf(number):
-            raise cell_error(
-                path, row, column, "a finite number, or nothing where it is unknown"
-            ) from None
+            raise cell_error(path, row, column, "a finite number, or nothing where it is unknown")
         numbers.append(number)
     return numbers
+
+
+def parse_number(value: Any) -> float:
+    """value (Any): What a cell holds. RETURNS (float): The number; NaN where nothing, or UNKNOWN,
+    is written, and infinite where it is no number."""
+    try:
+        unknown = value is None or str(value).strip().lower() in UNKNOWN
+        return math.nan if unknown else float(value)
+    except (TypeError, ValueError):
+        return math.inf
 
 
 def weights_of(column: pd.Series, path: Path) -> list[float]:

@@ -87,6 +87,34 @@ def make_examples(sample: pd.DataFrame) -> Callable[..., list[Example]]:
     return make
 
 
+@pytest.fixture
+def nlp(make_tok2vec: Callable, make_examples: Callable) -> Language:
+    """A small pipeline, trained on the sample."""
+    nlp = make_tok2vec()
+    examples = make_examples(nlp, 32)
+    train(nlp, examples, nlp.initialize(lambda: examples), steps=5)
+    return nlp
+
+
+@pytest.fixture
+def pipeline(nlp: Language, tmp_path: Path) -> Path:
+    """The same on disk."""
+    nlp.to_disk(tmp_path / "pipeline")
+    return tmp_path / "pipeline"
+
+
+@pytest.fixture
+def table(sample: pd.DataFrame) -> pd.DataFrame:
+    """Some rows with texts, names and a number as it was written."""
+    rows = sample.head(50)[["id", "text", "severity"]].astype(str)
+    rows.loc[3, "text"] = ""
+    rows.loc[4, "text"] = 'He said "no",\nthen\r\nleft.'
+    rows.loc[5, "severity"] = "=SUM(A1:A9)"
+    rows.loc[6, "severity"] = "+1e5"
+    rows.loc[7, "severity"] = "@cmd|' /C calc'!A0"
+    return rows
+
+
 def train(nlp: Language, examples: list[Example], optimizer: Optimizer, steps: int) -> float:
     """Update as `spacy train` does, and return the last loss. nlp.update with an optimizer would
     finish the transformer's update before the regressor has passed its gradient on."""

@@ -12,6 +12,7 @@ from .freeze_report import freeze_report_cli
 from .group import bertreg_cli
 from .lexicon import lexicon_cli
 from .report import report_cli
+from .score import score_cli
 
 __all__ = [
     "bertreg_cli",
@@ -22,4 +23,5 @@ __all__ = [
     "freeze_report_cli",
     "lexicon_cli",
     "report_cli",
+    "score_cli",
 ]

@@ -1,0 +1,60 @@
+"""Predictions for a pandas data frame."""
+
+import math
+from typing import TYPE_CHECKING
+
+from spacy.language import Language
+
+from ..tables import parse_number
+from .predictor import Predictor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def score_frame(
+    nlp: Language, frame: "pd.DataFrame", text: str = "text", *, batch_size: int | None = None
+) -> "pd.DataFrame":
+    """Add a trained pipeline's predictions to a data frame.
+
+    nlp (Language): The pipeline.
+    frame (DataFrame): With a column of texts, and one for each covariate of the pipeline. A missing
+        text counts as an empty one, which gets the prediction for no evidence.
+    text (str): The column of texts.
+    batch_size (int | None): Documents scored together; None for that of the pipeline.
+    RETURNS (DataFrame): A copy with the same index, and for each target the column
+        `{target}_predicted`, in the target's unit, and, of a calibrated regressor, `{target}_low`
+        and `{target}_high`.
+    RAISES (ValueError): A column is missing or there already, a cell holds no text or number, or a
+        text can't be scored.
+    """
+    predictor = Predictor(nlp, batch_size)
+    for name in (text, *predictor.covariates):
+        if name not in frame.columns:
+            raise ValueError(
+                f"The frame has no column {name!r}. It has: {', '.join(map(str, frame.columns))}."
+            )
+    if taken := [name for name in predictor.columns if name in frame.columns]:
+        raise ValueError(f"The frame has a column {taken[0]!r} already. Expected none.")
+    missing = frame[text].isna()
+    texts = frame[text].where(~missing, "").tolist()
+    for label, own in zip(frame.index, texts, strict=True):
+        if not isinstance(own, str):
+            raise ValueError(f"Row {label!r}, column {text!r}: found {own!r}. Expected a text.")
+    given: list[dict[str, float | None]] = [{} for _ in texts]
+    for name in predictor.covariates:
+        for row, value in enumerate(frame[name].tolist()):
+            number = parse_number(value)
+            if math.isinf(number):
+                raise ValueError(
+                    f"Row {frame.index[row]!r}, column {name!r}: found {value!r}. Expected a "
+                    "finite number, or nothing where it is unknown."
+                )
+            given[row][name] = None if math.isnan(number) else number
+    scores = predictor(texts, given)
+    if scores.failed:
+        place, reason = next(iter(scores.failed.items()))
+        raise ValueError(f"Row {frame.index[place]!r} can't be scored: {reason}.")
+    columns = list(zip(*scores.rows, strict=True)) or [()] * len(predictor.columns)
+    added = {n: list(c) for n, c in zip(predictor.columns, columns, strict=True)}
+    return frame.assign(**added)

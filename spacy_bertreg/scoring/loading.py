@@ -1,0 +1,108 @@
+"""Loading a trained pipeline, with errors that say which of its files is at fault."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import spacy
+import srsly
+from spacy import util
+from spacy.language import Language
+
+PRECISION = "components.transformer.model.precision"
+FILES = ("config.cfg", "meta.json", "tokenizer", "vocab")
+
+
+def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Language:
+    """pipeline (str | Path): Folder of a trained pipeline, or name of an installed package.
+    precision (str | None): "float32", "bfloat16" or "auto", instead of what the pipeline has.
+    RETURNS (Language): The pipeline.
+    RAISES (ValueError): There is none, its files are missing, damaged, or of different pipelines,
+        or it has no transformer with a precision.
+    """
+    folder = Path(pipeline)
+    if not folder.is_dir():
+        if not util.is_package(str(pipeline)):
+            raise ValueError(
+                f"There is no pipeline {str(pipeline)!r}. Expected the folder of a trained "
+                "pipeline, or the name of an installed package."
+            )
+        (folder,) = {path.parent for path in _package_folder(str(pipeline)).glob("*/config.cfg")}
+    for name in FILES:
+        if not (folder / name).exists():
+            raise ValueError(f"Can't load the pipeline {pipeline}: {folder / name} is missing.")
+    config = {} if precision is None else {PRECISION: precision}
+    try:
+        found = util.load_config(folder / "config.cfg")
+        own = found.get("components", {}).get("transformer", {}).get("model", {})
+    except Exception as error:
+        raise ValueError(f"Can't read {folder / 'config.cfg'}: {error}") from error
+    if config and "precision" not in own:
+        raise ValueError(
+            f"precision is {precision!r}, but the pipeline {pipeline} has no component "
+            "'transformer' with a spacy-bertreg.TransformerModel.v1. Expected none for it."
+        )
+    try:
+        nlp = spacy.load(pipeline, config=config)
+    except Exception as error:
+        raise ValueError(
+            f"Can't load the pipeline {pipeline}: {_find_fault(folder) or error}"
+        ) from error
+    for name, part in nlp.pipeline:
+        # spaCy goes on without, with nothing learned.
+        if hasattr(part, "cfg") and not (folder / name / "cfg").exists():
+            raise ValueError(f"Can't load the pipeline {pipeline}: {folder / name}/cfg is missing.")
+    return nlp
+
+
+def fingerprint(folder: Path) -> str:
+    """folder (Path): Of a pipeline. RETURNS (str): SHA-256 of the names and contents of its
+    files."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file_:
+            own = hashlib.file_digest(file_, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{own}\n".encode())
+    return whole.hexdigest()
+
+
+def _package_folder(name: str) -> Path:
+    return Path(util.get_package_path(name))
+
+
+def _find_fault(folder: Path) -> str | None:
+    """RETURNS (str | None): Which file keeps a pipeline from being loaded, and why; None if none
+    is found."""
+    try:
+        srsly.read_json(folder / "meta.json")
+    except ValueError as error:
+        return f"{folder / 'meta.json'} is damaged: {error}"
+    try:
+        nlp = util.load_model_from_config(util.load_config(folder / "config.cfg"), auto_fill=True)
+    except Exception as error:
+        return f"{folder / 'config.cfg'} is at fault: {error}"
+    parts: list[tuple[str, Any]] = [("tokenizer", nlp.tokenizer), *nlp.pipeline]
+    for name, part in parts:
+        if not hasattr(part, "from_disk"):
+            continue
+        path = folder / name
+        if not path.exists():
+            return f"{path} is missing, which config.cfg names"
+        try:
+            part.from_disk(path, exclude=["vocab"])
+        except FileNotFoundError as error:
+            return f"{error.filename or path} is missing"
+        except Exception as error:
+            return _describe(path, error)
+    return None
+
+
+def _describe(path: Path, error: Exception) -> str:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file_ in files:
+        if file_.name == "model":
+            try:
+                srsly.msgpack_loads(file_.read_bytes())
+            except ValueError as damage:
+                return f"{file_} is truncated or damaged: {damage}"
+    return f"{path} does not fit config.cfg, or is damaged: {error}"

@@ -1,0 +1,154 @@
+"""A loaded pipeline that turns texts into rows of numbers."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+
+from ..covariates import COVARIATES, LOG_LENGTH
+from ..pipeline.regressor import Regressor
+from .loading import load_pipeline
+
+Row = list[float]
+
+
+@dataclass(frozen=True)
+class PredictorSettings:
+    """What a process needs to load a pipeline as others have it.
+
+    pipeline (str): Folder or package.
+    precision (str | None): That of the transformer; None as it is in the pipeline.
+    gpu_id (int): A GPU's number, or -1 for the CPU.
+    batch_size (int | None): Documents scored together; None as it is in the pipeline.
+    threads (int | None): torch's threads; None as many as torch takes.
+    """
+
+    pipeline: str
+    precision: str | None = None
+    gpu_id: int = -1
+    batch_size: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a pipeline makes of some texts.
+
+    rows (list[list[float]]): For each text that could be scored, a number for each column.
+    failed (dict[int, str]): By the place of each text that could not, why.
+    """
+
+    rows: list[Row]
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+class Predictor:
+    """Scores texts with a pipeline. Memory for their words is given back after each call.
+
+    columns (list[str]): Names of the numbers: for each target `{key}_predicted`, where `key` is the
+        prediction's key in `doc.cats`, and, of a calibrated regressor, `{key}_low` and
+        `{key}_high`.
+    covariates (list[str]): Names of the numbers that texts must come with.
+    batch_size (int): Documents scored together.
+    """
+
+    def __init__(self, nlp: Language, batch_size: int | None = None) -> None:
+        """nlp (Language): A trained pipeline. batch_size (int | None): Documents scored together;
+            None for that of the pipeline.
+        RAISES (ValueError): It has no regressor, or two write to the same key of `doc.cats`."""
+        self._nlp = nlp
+        self.batch_size = nlp.batch_size if batch_size is None else batch_size
+        components: list[Any] = [component for _, component in nlp.pipeline]
+        regressors = [part for part in components if isinstance(part, Regressor)]
+        if not regressors:
+            raise ValueError(f"The pipeline has no regressor. It has: {', '.join(nlp.pipe_names)}.")
+        writers: dict[str, str] = {}
+        self._keys: list[tuple[str, bool]] = []
+        self.columns: list[str] = []
+        for regressor in regressors:
+            regressor.require_initialized()
+            for key in regressor.output_keys.values():
+                if key in writers:
+                    raise ValueError(
+                        f"The components {writers[key]!r} and {regressor.name!r} both write to "
+                        f"doc.cats[{key!r}]. Expected different keys, as with output_key = "
+                        '"{name}:{target}".'
+                    )
+                writers[key] = regressor.name
+                has_interval = regressor.calibration is not None
+                self._keys.append((key, has_interval))
+                ends = ("predicted", "low", "high") if has_interval else ("predicted",)
+                self.columns += [f"{key}_{end}" for end in ends]
+        named = [name for regressor in regressors for name in regressor.cfg["covariates"]]
+        self.covariates = [name for name in dict.fromkeys(named) if name != LOG_LENGTH]
+
+    @property
+    def folder(self) -> Path:
+        """RETURNS (Path): Where the pipeline was loaded from."""
+        return Path(self._nlp.path)
+
+    @classmethod
+    def load(cls, settings: PredictorSettings) -> "Predictor":
+        """settings (PredictorSettings): What to load, and how. RETURNS (Predictor): With it.
+        RAISES (ValueError): The pipeline can't be loaded."""
+        if settings.gpu_id >= 0:
+            import spacy
+
+            spacy.require_gpu(settings.gpu_id)
+        nlp = load_pipeline(settings.pipeline, settings.precision)
+        # spaCy's limit is for components that take memory by length; ours read long texts in parts.
+        nlp.max_length = sys.maxsize
+        if settings.threads is not None and "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(settings.threads)
+        return cls(nlp, settings.batch_size)
+
+    def __call__(
+        self, texts: Sequence[str], covariates: Sequence[Mapping[str, float | None]] | None = None
+    ) -> Scores:
+        """texts (Sequence[str]): What to score.
+        covariates (Sequence[Mapping] | None): For each text, its covariates by name.
+        RETURNS (Scores): In the order of the texts. Where a text can't be scored, all are scored
+            one by one, to find which.
+        RAISES (Exception): None of several texts can be scored, or memory ran out.
+        """
+        given = [{}] * len(texts) if covariates is None else covariates
+        pairs = list(zip(texts, given, strict=True))
+        try:
+            return Scores(self._predict(pairs))
+        except Exception as error:
+            if _is_out_of_memory(error):
+                raise
+            first = error
+        rows, failed = [], {}
+        for place, pair in enumerate(pairs):
+            try:
+                rows += self._predict([pair])
+            except Exception as error:
+                if _is_out_of_memory(error):
+                    raise
+                failed[place] = f"{type(error).__name__}: {error}"
+        if len(failed) == len(pairs) > 1:
+            # Then it is the pipeline that is wrong, not the texts.
+            raise first
+        return Scores(rows, failed)
+
+    def _predict(self, pairs: Sequence[tuple[str, Mapping[str, float | None]]]) -> list[Row]:
+        inputs = [(text, {COVARIATES: given} if given else {}) for text, given in pairs]
+        rows = []
+        with self._nlp.memory_zone():
+            for doc, _ in self._nlp.pipe(inputs, as_tuples=True, batch_size=self.batch_size):
+                row: Row = []
+                for key, has_interval in self._keys:
+                    row.append(doc.cats[key])
+                    if has_interval:
+                        row.extend(doc._.interval[key])
+                rows.append(row)
+        return rows
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch's own is a RuntimeError.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -1,0 +1,123 @@
+"""Scoring on Ray Data, for those who outgrow a machine."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from .chunks import Source, SourceSettings
+from .engines import Scored
+from .predictor import Predictor, PredictorSettings, Scores
+
+try:
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import Datasource, ReadTask
+except ImportError as error:
+    raise ImportError("engine = 'ray' takes Ray: pip install 'spacy-bertreg[ray]'") from error
+
+# In Arrow's types: a chunk to score, and what came of it.
+UNSCORED = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("texts", pa.large_list(pa.large_string())),
+        ("covariates", pa.large_list(pa.list_(pa.float64()))),
+    ]
+)
+SCORED = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("rows", pa.large_list(pa.list_(pa.float64()))),
+        ("failed", pa.list_(pa.int64())),
+        ("reasons", pa.list_(pa.string())),
+    ]
+)
+
+
+def score_on_ray(
+    settings: PredictorSettings, source: Source, start: int, n_workers: int
+) -> Iterator[Scored]:
+    """settings (PredictorSettings): What each worker loads, once; with a GPU, each takes one.
+    source (Source): What to score; its file and the pipeline's must be there on all machines.
+    start (int): Number of the first chunk. n_workers (int): How many.
+    YIELDS (tuple[Chunk, Scores]): Each chunk with its scores, in order."""
+    context = DataContext.get_current()
+    context.execution_options.preserve_order = True
+    # Each chunk is a block of its own, and a worker's task.
+    context.target_max_block_size = 1
+    context.enable_progress_bars = False
+    needs: dict[str, float] = {"num_gpus": 1} if settings.gpu_id >= 0 else {"num_cpus": 1}
+    # The reader asks for no core: with one for each worker, none may be left.
+    unscored = ray.data.read_datasource(
+        Chunks(source.settings, start), override_num_blocks=1, num_cpus=0
+    )
+    scored = unscored.map_batches(
+        Worker,
+        fn_constructor_args=(settings, source.settings.covariates),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(size=n_workers),
+        **needs,
+    )
+    results = scored.iter_batches(batch_size=None, batch_format="pyarrow")
+    rows = (row for table in results for row in table.to_pylist())
+    # Ray hands on texts and numbers alone. The other columns are read here.
+    for chunk, row in zip(source.chunks(start), rows, strict=True):
+        if row["number"] != chunk.number:
+            raise RuntimeError(f"Ray gave chunk {row['number']} in place of {chunk.number}.")
+        failed = dict(zip(row["failed"], row["reasons"], strict=True))
+        yield chunk, Scores(row["rows"], failed)
+
+
+class Chunks(Datasource):
+    """Reads a table in chunks, on one of the machines."""
+
+    def __init__(self, settings: SourceSettings, start: int) -> None:
+        """settings (SourceSettings): What to read. start (int): Number of the first chunk."""
+        super().__init__()
+        self._settings = settings
+        self._start = start
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        """RETURNS (int | None): Not known."""
+        return None
+
+    def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[ReadTask]:
+        """RETURNS (list[ReadTask]): One: a table is read from its beginning to its end."""
+        metadata = BlockMetadata(None, None, [self._settings.path], None)
+        return [ReadTask(partial(_read, self._settings, self._start), metadata)]
+
+
+def _read(settings: SourceSettings, start: int) -> Iterable[pa.Table]:
+    for chunk in Source(settings).chunks(start):
+        given = [[own[name] for name in settings.covariates] for own in chunk.covariates]
+        row = {"number": chunk.number, "texts": chunk.texts, "covariates": given}
+        yield pa.Table.from_pylist([row], UNSCORED)
+
+
+class Worker:
+    """Holds a pipeline, and scores chunks with it."""
+
+    def __init__(self, settings: PredictorSettings, covariates: tuple[str, ...]) -> None:
+        """settings (PredictorSettings): What to load. covariates (tuple[str, ...]): Their names."""
+        if settings.gpu_id >= 0:
+            # The one that Ray has given this worker.
+            settings = PredictorSettings(
+                settings.pipeline, settings.precision, 0, settings.batch_size
+            )
+        self._predict: Callable = Predictor.load(settings)
+        self._covariates = covariates
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """table (Table): Chunks to score. RETURNS (Table): What came of them."""
+        found = []
+        for row in table.to_pylist():
+            given = [dict(zip(self._covariates, own, strict=True)) for own in row["covariates"]]
+            scores: Scores = self._predict(row["texts"], given)
+            failed, reasons = list(scores.failed), list(scores.failed.values())
+            found.append(
+                {"number": row["number"], "rows": scores.rows, "failed": failed, "reasons": reasons}
+            )
+        return pa.Table.from_pylist(found, SCORED)

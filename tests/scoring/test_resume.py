@@ -1,0 +1,231 @@
+"""A job that was stopped loses nothing, and ends in the same bytes."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from spacy_bertreg.scoring import checkpoint, score
+from spacy_bertreg.scoring.score import score_file
+
+TEXTS = ["Shelling killed ten.", "Quiet.", "", "Talks went on;\nnobody died.", "A calm month."]
+
+
+def write(path: Path, n: int) -> None:
+    rows = [f'{i},"{TEXTS[i % len(TEXTS)]} {i}"' for i in range(n)]
+    # Some that can't be scored, so that both files have to be the same.
+    rows[7::50] = [f"{row},one too many" for row in rows[7::50]]
+    path.write_text("\n".join(["id,text", *rows]) + "\n")
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl.gz", "parquet"])
+def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch, kind):
+    """Whenever something is made sure to be on disk, or gets its name."""
+    write(tmp_path / "in.csv", 60)
+    options = {"batch_size": 16, "id_column": "id"}
+    calm = tmp_path / "calm" / f"out.{kind}"
+    score_file(pipeline, tmp_path / "in.csv", calm, **options)
+    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    resumed = set()
+    fsync, replace = os.fsync, Path.replace
+    for after in range(1, 200):
+        left = after
+
+        def step() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Killed
+
+        def own_fsync(number: int) -> None:
+            step()
+            fsync(number)
+
+        def own_replace(self: Path, target: Path) -> Path:
+            step()
+            return replace(self, target)
+
+        target = tmp_path / str(after) / f"out.{kind}"
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", own_fsync)
+            patch.setattr(Path, "replace", own_replace)
+            try:
+                score_file(pipeline, tmp_path / "in.csv", target, **options)
+                break
+            except Killed:
+                pass
+        summary = score_file(pipeline, tmp_path / "in.csv", target, **options)
+        resumed.add(summary.resumed_after)
+        assert summary.rows == 60
+        assert summary.rejected == 2
+        for path in calm.parent.iterdir():
+            assert (target.parent / path.name).read_bytes() == path.read_bytes()
+        assert len(list(target.parent.iterdir())) == 2
+    assert after > 10
+    assert resumed == {0, 16, 32, 48, 60}
+
+
+JOB = """
+import sys
+from spacy_bertreg.scoring import score
+score.SECONDS_BETWEEN_CHECKPOINTS = 0.05
+print(score.score_file(sys.argv[1], "in.csv", sys.argv[2], id_column="id", batch_size=64))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_the_bytes_are_the_same(pipeline, tmp_path):
+    write(tmp_path / "in.csv", 30_000)
+
+    def start(output: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", JOB, str(pipeline), output]
+        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    assert start("calm.csv").wait() == 0
+    state = tmp_path / "out.csv.partial" / "checkpoint.json"
+
+    def written() -> int:
+        try:
+            return state.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    moments = random.Random(0)  # noqa: S311
+    killed = 0
+    for _ in range(60):
+        job, before = start("out.csv"), written()
+        # Until it has begun to write, or goes on.
+        while job.poll() is None and written() == before:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        job.kill()
+        killed += job.wait() != 0
+        if killed == 20:
+            break
+        if not state.parent.exists():  # it was done
+            (tmp_path / "out.csv").unlink(missing_ok=True)
+    assert killed == 20
+    if state.parent.exists():
+        assert start("out.csv").wait() == 0
+    for name in ("csv", "csv.errors.jsonl"):
+        assert (tmp_path / f"out.{name}").read_bytes() == (tmp_path / f"calm.{name}").read_bytes()
+    assert not state.parent.exists()
+
+
+LIMITED = """
+import resource, signal, sys
+from spacy_bertreg.scoring.score import score_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+try:
+    print(score_file(*sys.argv[2:5], batch_size=16).rows)
+except OSError as error:
+    print("OSError:", error)
+"""
+
+
+def test_a_full_disk_leaves_a_message_and_what_was_done(pipeline, tmp_path, monkeypatch):
+    write(tmp_path / "in.csv", 500)
+    score_file(pipeline, tmp_path / "in.csv", tmp_path / "calm.csv", batch_size=16)
+    size = (tmp_path / "calm.csv").stat().st_size
+    code = LIMITED.replace("try:", "from spacy_bertreg.scoring import score\n"
+                           "score.SECONDS_BETWEEN_CHECKPOINTS = 0\ntry:", 1)  # fmt: skip
+
+    def run(limit: int) -> str:
+        command = [sys.executable, "-c", code, str(limit), str(pipeline), "in.csv", "out.csv"]
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    message = run(size // 2)
+    assert "OSError: The disk is full: File too large (out.csv.partial)" in message
+    assert "give the same command again" in message
+    assert not (tmp_path / "out.csv").exists()
+    state = json.loads((tmp_path / "out.csv.partial" / "checkpoint.json").read_text())
+    assert 0 < state["progress"]["rows"] < 500
+    assert run(10**9).strip() == "500"
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "calm.csv").read_bytes()
+
+
+def test_two_jobs_on_one_output_refuse(pipeline, tmp_path):
+    write(tmp_path / "in.csv", 20)
+    seen = []
+
+    def second(*progress: object) -> None:
+        with pytest.raises(ValueError, match="Another job is writing .*out.csv"):
+            score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv")
+        seen.append(progress)
+
+    score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", on_progress=second)
+    assert seen
+
+
+@pytest.fixture
+def stopped(pipeline, tmp_path, monkeypatch):
+    """A job that was stopped after some rows."""
+    write(tmp_path / "in.csv", 200)
+    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    def stop(progress: checkpoint.Progress, share: float) -> None:
+        if progress.rows == 96:
+            raise Killed
+
+    with pytest.raises(Killed):
+        score_file(
+            pipeline, tmp_path / "in.csv", tmp_path / "out.csv", batch_size=16, on_progress=stop
+        )
+    return tmp_path
+
+
+def test_other_input_pipeline_or_settings_are_not_mixed(stopped, pipeline):
+    source, target = stopped / "in.csv", stopped / "out.csv"
+
+    def refuses(match: str, **options: object) -> None:
+        with pytest.raises(ValueError, match=match):
+            score_file(pipeline, source, target, **{"batch_size": 16, **options})
+        assert not target.exists()
+
+    refuses("stopped after 96 rows.* batch_size was 16, and is 32", batch_size=32)
+    refuses("limit of the input was None, and is 150", limit=150)
+    refuses("n_process was 1, and is 2", n_process=2)
+    content = source.read_text()
+    source.write_text(content.replace("Quiet", "Noisy", 1))
+    refuses("the input's content .* was ")
+    source.write_text(content)
+    config = pipeline / "meta.json"
+    meta = config.read_text()
+    config.write_text(meta.replace("spaCy", "spacy") + " ")
+    refuses("the pipeline's content")
+    config.write_text(meta)
+    state = stopped / "out.csv.partial" / "checkpoint.json"
+    whole = state.read_text()
+    state.write_text(whole[:50])
+    refuses("Can't read .*checkpoint.json.*--overwrite")
+    state.write_text(whole)
+    assert score_file(pipeline, source, target, batch_size=16).resumed_after == 96
+
+
+def test_overwrite_begins_anew(stopped, pipeline):
+    source, target = stopped / "in.csv", stopped / "out.csv"
+    assert score_file(pipeline, source, target, batch_size=32, overwrite=True).resumed_after == 0
+
+
+def test_input_that_changes_while_it_is_read_is_noticed(pipeline, tmp_path):
+    write(tmp_path / "in.csv", 100)
+
+    def change(progress: checkpoint.Progress, share: float) -> None:
+        with (tmp_path / "in.csv").open("a") as file_:
+            file_.write("1,one more\n")
+
+    options = {"batch_size": 16, "on_progress": change}
+    with pytest.raises(ValueError, match="in.csv was changed while it was read"):
+        score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    assert not (tmp_path / "out.csv").exists()
