@@ -7,6 +7,7 @@ parts with little padding, whatever documents they are from.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from thinc.api import ArgsKwargs
 
@@ -15,24 +16,33 @@ from .windows import Window, model_inputs
 # Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
 # and few enough to stay in a CPU's caches.
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
-# As many word pieces of padding as take about the time of starting another part.
-PADDING = {"cpu": 64, "cuda": 2048}
+# How many word pieces take about the time of starting another part.
+STARTING = {"cpu": 48, "cuda": 2048}
 
 
 def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:
     """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda".
-    RETURNS (list[list[int]]): Their numbers, in parts that fit together, long ones first."""
-    most, padding = PIECES_AT_ONCE.get(device, 32768), PADDING.get(device, 2048)
-    lengths = [len(window) for window in windows]
+    RETURNS (list[list[int]]): Their numbers, in the parts that take the least time: long ones first,
+        and as many parts as save more padding than it takes to start them."""
+    most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
+    order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
+    lengths = np.array([len(windows[number]) for number in order], dtype=np.int64)
+    # Of the first so many windows: the least cost, and where their last part begins.
+    costs, begins = np.zeros(len(order) + 1, dtype=np.int64), [0]
+    low = 0
+    for end in range(1, len(order) + 1):
+        while low < end - 1 and lengths[low] * (end - low) > most:
+            low += 1
+        own = costs[low:end] + lengths[low:end] * np.arange(end - low, 0, -1)
+        best = int(own.argmin())
+        costs[end] = own[best] + starting
+        begins.append(low + best)
     parts: list[list[int]] = []
-    wasted = longest = 0
-    for number in sorted(range(len(windows)), key=lambda i: -lengths[i]):
-        wasted += longest - lengths[number]
-        if not parts or wasted > padding or longest * (len(parts[-1]) + 1) > most:
-            parts.append([])
-            wasted, longest = 0, lengths[number]
-        parts[-1].append(number)
-    return parts
+    end = len(order)
+    while end:
+        parts.append(order[begins[end] : end])
+        end = begins[end]
+    return parts[::-1]
 
 
 def read(model: Any, windows: Sequence[Window], take: Callable) -> None:

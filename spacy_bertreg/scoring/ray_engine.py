@@ -86,7 +86,7 @@ class Chunks(Datasource):
 
     def get_read_tasks(self, parallelism: int, *args: Any, **kwargs: Any) -> list[ReadTask]:
         """RETURNS (list[ReadTask]): One: a table is read from its beginning to its end."""
-        metadata = BlockMetadata(None, None, [self._settings.path], None)
+        metadata = BlockMetadata(None, None, None, None)
         return [ReadTask(partial(_read, self._settings, self._start), metadata)]
 
 

@@ -1,6 +1,7 @@
 """Outputs that are computed when something asks for them, against the stock ones."""
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -14,7 +15,7 @@ from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.span_getters import get_strided_spans
 
 from spacy_bertreg.layers.outputs import POOLINGS, DeferredData
-from spacy_bertreg.layers.window_encoder import PADDING, PIECES_AT_ONCE, parts_of
+from spacy_bertreg.layers.window_encoder import PIECES_AT_ONCE, STARTING, parts_of
 
 TEXTS = [
     "Three people were killed near the border town.",
@@ -122,15 +123,41 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] == 1
 
 
+def cost(lengths, parts):
+    """RETURNS (int): In word pieces, padding and starting included."""
+    return sum(STARTING["cpu"] + max(lengths[i] for i in part) * len(part) for part in parts)
+
+
+def every_way(windows):
+    """YIELDS (list[list[int]]): Each way to cut a list into parts."""
+    for cuts in itertools.product([False, True], repeat=len(windows) - 1):
+        parts = [[windows[0]]]
+        for window, cut in zip(windows[1:], cuts, strict=True):
+            parts += [[window]] if cut else []
+            parts[-1] += [] if cut else [window]
+        yield parts
+
+
+@given(st.lists(st.integers(2, 400), min_size=1, max_size=8))
+def test_parts_take_the_least_time(lengths):
+    parts = parts_of([range(n) for n in lengths], "cpu")
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    assert [number for part in parts for number in part] == order
+    allowed = [
+        ways
+        for ways in every_way(order)
+        if all(len(p) == 1 or lengths[p[0]] * len(p) <= PIECES_AT_ONCE["cpu"] for p in ways)
+    ]
+    assert parts in allowed
+    assert cost(lengths, parts) == min(cost(lengths, ways) for ways in allowed)
+
+
 def test_parts_hold_all_windows_with_little_padding():
     lengths = np.random.default_rng(0).integers(2, 200, size=500)
-    windows = [range(n) for n in lengths]
-    parts = parts_of(windows, "cpu")
+    parts = parts_of([range(n) for n in lengths], "cpu")
     assert sorted(number for part in parts for number in part) == list(range(500))
-    for part in parts:
-        own = lengths[part]
-        assert own.max() * len(own) <= PIECES_AT_ONCE["cpu"]
-        assert (own.max() - own).sum() <= PADDING["cpu"]
+    assert all(lengths[part].max() * len(part) <= PIECES_AT_ONCE["cpu"] for part in parts)
+    assert sum(lengths[part].max() * len(part) for part in parts) < 1.02 * lengths.sum()
     assert parts_of([range(10**5)], "cpu") == [[0]]
     assert parts_of([], "cpu") == []
 
