@@ -22,7 +22,7 @@ STARTING = {"cpu": 48, "cuda": 2048}
 
 def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:
     """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda".
-    RETURNS (list[list[int]]): Their numbers, in the parts that take the least time: long ones first,
+    RETURNS (list[list[int]]): Their numbers in the parts that take the least time: long ones first,
         and as many parts as save more padding than it takes to start them."""
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
