@@ -22,7 +22,7 @@ from spacy.training import Example
 from thinc.api import Adam, Optimizer
 
 from spacy_bertreg.corpus import Corpus_v1
-from spacy_bertreg.layers import window_encoder
+from spacy_bertreg.layers import window_encoder, word_embeddings
 from spacy_bertreg.optimizer import AdamW_v1
 
 BATCH = 16
@@ -46,7 +46,7 @@ def main() -> None:
     texts = [eg.text for eg in Corpus_v1(args.corpus / "test.spacy")(nlp)][: args.max_docs]
     scoring: dict[str, Callable[[], Any]] = {
         ALL: lambda: scores(nlp, texts),
-        "without sorting across 512 documents (64)": lambda: score_in_batches(nlp, texts, 64),
+        "without sorting across 1,024 documents (64)": lambda: score_in_batches(nlp, texts, 64),
         "without parts of about the same length": lambda: in_given_order(scores, nlp, texts),
         "with all vectors kept (keep_trf_data)": lambda: score_whole(nlp, texts),
         "with bfloat16": lambda: scores(low, texts),
@@ -61,6 +61,9 @@ def main() -> None:
         ALL: lambda: train(nlp, examples, fused),
         "without parts of about the same length": lambda: in_given_order(
             train, nlp, examples, fused
+        ),
+        "without one gradient of the word embeddings": lambda: without_word_gradient(
+            nlp, examples, fused
         ),
         "without torch's fused AdamW (thinc's Adam)": lambda: train(nlp, examples, thinc),
         "with bfloat16": lambda: train(low, examples, fused),
@@ -94,6 +97,12 @@ def in_given_order(side: Callable, *args: Any) -> None:
 
     with mock.patch.object(window_encoder, "parts_of", parts_of):
         side(*args)
+
+
+def without_word_gradient(*args: Any) -> None:
+    """autograd makes the gradient of the word embeddings."""
+    with mock.patch.object(word_embeddings, "_word_embedding", return_value=None):
+        train(*args)
 
 
 def train(nlp: Language, examples: list[Example], optimizer: Optimizer) -> None:

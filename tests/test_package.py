@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import choose_precision
+import numpy as np
 import pytest
+import spacy
 from conftest import ROOT, train
+from spacy.tokens import DocBin
 
 TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", "Talks went on; nobody died."]
 SCORE = """
@@ -23,6 +27,27 @@ print(json.dumps({
 """
 
 
+@pytest.mark.parametrize(
+    ("noise", "precision"), [(0.0, "auto"), (0.001, "auto"), (0.05, "float32")]
+)
+def test_bfloat16_is_chosen_if_predictions_stay(
+    make_bert, make_examples, tmp_path, monkeypatch, noise, precision
+):
+    nlp = make_bert()
+    examples = make_examples(nlp, 16)
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    exact = np.random.default_rng(0).normal(size=(16, 1))
+    rounded = exact + noise * exact.std()
+    predictions = iter([exact, rounded])
+    monkeypatch.setattr(choose_precision, "_predict", lambda *args: next(predictions))
+    found = choose_precision.compare(tmp_path / "model", tmp_path / "dev.spacy")
+    assert found["precision"] == precision
+    assert found["difference"] == pytest.approx(noise)
+    assert f'`precision = "{precision}"`' in choose_precision.describe(found)
+
+
 def run(*command: object, cwd: Path) -> str:
     result = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -34,9 +59,9 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
     nlp = make_bert(freeze="none")
     examples = make_examples(nlp, 16)
     train(nlp, examples, nlp.initialize(lambda: examples), steps=2)
-    expected = [doc.cats["severity"] for doc in nlp.pipe(TEXTS)]
     scores = nlp.evaluate(examples)
     nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
     (tmp_path / "metrics.json").write_text(json.dumps(scores))
 
     source = tmp_path / "source"
@@ -46,11 +71,16 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
     run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", source, cwd=tmp_path)
     name, version = "bertreg_test", "1.2.3"
     (tmp_path / "packages").mkdir()
-    describe = ROOT / "scripts" / "describe_package.py"
+    choose, describe = (
+        ROOT / "scripts" / f"{n}.py" for n in ("choose_precision", "describe_package")
+    )
+    model = tmp_path / "packages" / "pipeline"
+    said = run(sys.executable, choose, "model", "dev.spacy", model, cwd=tmp_path)
+    expected = [doc.cats["severity"] for doc in spacy.load(model).pipe(TEXTS)]
     options = ["--name", name, "--version", version]
-    run(sys.executable, describe, "model", "metrics.json", "packages", *options, cwd=tmp_path)
+    run(sys.executable, describe, model, "metrics.json", "packages", *options, cwd=tmp_path)
     folder = tmp_path / "packages" / f"en_{name}-{version}"
-    package = ["package", "model", "packages", "--build", "wheel", "--force"]
+    package = ["package", model, "packages", "--build", "wheel", "--force"]
     run(sys.executable, "-m", "spacy", *package, "--meta-path", folder / "meta.json", cwd=tmp_path)
 
     run(sys.executable, "-m", "venv", "fresh", cwd=tmp_path)
@@ -66,4 +96,5 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
     assert any(r.startswith("spacy-bertreg>=") for r in result["meta"]["requirements"])
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "# en_bertreg_test" in readme
+    assert said.strip() in readme
     assert f"| severity | 16 | {scores['reg_r2']:.3f} |" in readme

@@ -6,7 +6,7 @@ from spacy.attrs import ORTH, SPACY
 from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import TransformerData
 
-from .outputs import POOLINGS, DeferredData, FrozenBatch, batch_of
+from .outputs import DeferredData, FrozenBatch, batch_of
 
 Key = tuple[bytes, tuple[tuple[int, int], ...]]
 
@@ -58,7 +58,7 @@ class EncodingCache:
 
     def _keep(self, key: Key, output: TransformerData) -> None:
         if isinstance(output, DeferredData):
-            size = sum(output.pooled(pooling).nbytes for pooling in POOLINGS)
+            size = output.reading.pool_all()
         else:
             size = sum(tensor.nbytes for tensor in output.model_output.values())
         if self.n_bytes + size <= self.max_bytes:

@@ -25,7 +25,8 @@ class FreezableShim(HFShim):
     precision (Precision): In what to multiply matrices; see `is_bfloat16`.
 
     After `apply_freeze`, `is_frozen` (bool) says whether nothing of the transformer learns.
-    `is_read_by_token` (bool) says whether something has asked for vectors of single tokens.
+    `is_read_by_token` (bool) says whether something has asked for vectors of single tokens, and
+    `poolings` (set[str]) which vectors of documents something has asked for.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class FreezableShim(HFShim):
         self.cache = cache
         self.precision = precision
         self.is_read_by_token = False
+        self.poolings: set[str] = set()
         self.is_frozen = False
         self.has_reported_cuts = False
         self._word_gradient = WordGradient()

@@ -30,15 +30,25 @@ class Reading:
         self._model = model
         self.windows = tokenize(model, spans)
         self._n_tokens = [len(own[0].doc) if own else 0 for own in spans]
-        self._pooled: dict[str, Any] | None = None
+        self._pooled: dict[str, Any] = {}
         self._whole: list[TransformerData] | None = None
 
     def pooled(self, pooling: str) -> Any:
         """pooling (str): "mean", "max" or "cls"; see `pool_wordpieces`.
         RETURNS (ndarray): Shape (documents, width), on the transformer's device."""
-        if self._pooled is None:
-            self._pooled = self._pool()
+        if pooling not in self._pooled:
+            # What another component has asked for before, it will again: then one pass is enough.
+            asked = self._model.layers[0].shims[0].poolings
+            asked.add(pooling)
+            self._pool(asked)
         return self._pooled[pooling]
+
+    def pool_all(self) -> int:
+        """Pool in each way, so that nothing has to be read again.
+
+        RETURNS (int): The bytes that this takes for each document."""
+        self._pool(set(POOLINGS))
+        return sum(self._pooled[name][0].nbytes for name in POOLINGS)
 
     def whole(self) -> list[TransformerData]:
         """RETURNS (list[TransformerData]): All vectors of each document, as spacy-transformers has
@@ -58,31 +68,32 @@ class Reading:
         shape = (len(own), max(map(len, own), default=0), self._model.get_dim("nO"))
         return self._model.ops.xp.zeros(shape, dtype="f")
 
-    def _pool(self) -> dict[str, Any]:
+    def _pool(self, poolings: set[str]) -> None:
+        names = sorted(poolings - self._pooled.keys())
+        if not names:
+            return
         flat = [window for own in self.windows for window in own]
         weights = [column for own in self.windows if own for column in piece_weights(own)]
         counts = torch.tensor([float(column.sum()) for column in weights])
         shim = self._model.layers[0].shims[0]
         width = self._model.get_dim("nO")
-        rows = {name: torch.zeros(len(flat), width, device=shim.device) for name in POOLINGS}
+        rows = {name: torch.zeros(len(flat), width, device=shim.device) for name in names}
 
         def take(numbers: list[int], hidden: torch.Tensor) -> None:
             table = np.zeros(hidden.shape[:2], dtype=np.float32)
             for row, number in zip(table, numbers, strict=True):
                 row[: len(weights[number])] = weights[number]
             own = torch.from_numpy(table).to(hidden.device)
-            rows["mean"][numbers] = (own[:, None] @ hidden)[:, 0]
-            rows["max"][numbers] = hidden.masked_fill(own[..., None] == 0, -torch.inf).amax(1)
-            rows["cls"][numbers] = hidden[:, 0]
+            for name in names:
+                rows[name][numbers] = _pool_windows(name, hidden, own)
 
         read(self._model, flat, take)
         n_windows = np.array([len(own) for own in self.windows], dtype=np.int64)
         docs = torch.from_numpy(np.repeat(np.arange(len(n_windows)), n_windows))
         has_pieces = torch.zeros(len(n_windows)).index_add_(0, docs, counts)
-        return {
-            name: torch2xp(_by_document(rows[name], name, docs, n_windows, has_pieces))
-            for name in POOLINGS
-        }
+        for name in names:
+            found = _by_document(rows[name], name, docs, n_windows, has_pieces)
+            self._pooled[name] = torch2xp(found)
 
     def _compute_whole(self) -> list[TransformerData]:
         flat = [window for own in self.windows for window in own]
@@ -99,6 +110,16 @@ class Reading:
             rows = torch.nn.utils.rnn.pad_sequence([next(rest) for _ in own], True) if own else None
             data.append(data_of(self._model, own, n_tokens, rows))
         return data
+
+
+def _pool_windows(pooling: str, hidden: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """hidden (Tensor): Shape (windows, word pieces, width). weights (Tensor): How much each counts.
+    RETURNS (Tensor): Shape (windows, width)."""
+    if pooling == "mean":
+        return (weights[:, None] @ hidden)[:, 0]
+    if pooling == "max":
+        return hidden.masked_fill(weights[..., None] == 0, -torch.inf).amax(1)
+    return hidden[:, 0]
 
 
 def _by_document(

@@ -1,7 +1,9 @@
 """Scoring on Ray Data, for those who outgrow a machine."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -43,6 +45,10 @@ def score_on_ray(
     source (Source): What to score; its file and the pipeline's must be there on all machines.
     start (int): Number of the first chunk. n_workers (int): How many.
     YIELDS (tuple[Chunk, Scores]): Each chunk with its scores, in order."""
+    # Workers may run in another folder than this process.
+    read = replace(source.settings, path=str(source.path.absolute()))
+    if Path(settings.pipeline).is_dir():
+        settings = replace(settings, pipeline=str(Path(settings.pipeline).absolute()))
     context = DataContext.get_current()
     context.execution_options.preserve_order = True
     # Each chunk is a block of its own, and a worker's task.
@@ -50,9 +56,7 @@ def score_on_ray(
     context.enable_progress_bars = False
     needs: dict[str, float] = {"num_gpus": 1} if settings.gpu_id >= 0 else {"num_cpus": 1}
     # The reader asks for no core: with one for each worker, none may be left.
-    unscored = ray.data.read_datasource(
-        Chunks(source.settings, start), override_num_blocks=1, num_cpus=0
-    )
+    unscored = ray.data.read_datasource(Chunks(read, start), override_num_blocks=1, num_cpus=0)
     scored = unscored.map_batches(
         Worker,
         fn_constructor_args=(settings, source.settings.covariates),
@@ -104,9 +108,7 @@ class Worker:
         """settings (PredictorSettings): What to load. covariates (tuple[str, ...]): Their names."""
         if settings.gpu_id >= 0:
             # The one that Ray has given this worker.
-            settings = PredictorSettings(
-                settings.pipeline, settings.precision, 0, settings.batch_size
-            )
+            settings = replace(settings, gpu_id=0)
         self._predict: Callable = Predictor.load(settings)
         self._covariates = covariates
 

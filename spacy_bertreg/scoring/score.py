@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -112,7 +112,8 @@ def score_file(
         if output.exists() and output.samefile(input_path):
             raise ValueError(f"{output} is the input, too. Expected another file.")
         settings = PredictorSettings(str(pipeline), precision, gpu_id, batch_size)
-        predictor = Predictor.load(settings)
+        # With Ray, the GPUs are the workers'; this process may have none.
+        predictor = Predictor.load(replace(settings, gpu_id=-1) if engine == "ray" else settings)
         rows = -(-MIN_ROWS // predictor.batch_size) * predictor.batch_size
         source = Source(
             SourceSettings(

@@ -139,7 +139,7 @@ class ParquetSink:
     def commit(self) -> int:
         """RETURNS (int): What `restore` takes to come back to here."""
         for path in self.path.iterdir():
-            with path.open("rb") as file_:
+            with path.open("rb+") as file_:
                 os.fsync(file_.fileno())
         return self._n_parts
 
@@ -159,7 +159,7 @@ class ParquetSink:
                 if number + 1 == self._n_parts or sum(map(len, waiting)) >= ROW_GROUP:
                     writer.write_table(pa.concat_tables(waiting), row_group_size=ROW_GROUP)
                     waiting = []
-        with whole.open("rb") as file_:
+        with whole.open("rb+") as file_:
             os.fsync(file_.fileno())
         return whole
 

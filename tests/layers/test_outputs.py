@@ -106,6 +106,25 @@ def test_pooled_are_the_pooled_outputs(pair, pooling):
     ours.layers[0].shims[0].is_read_by_token = False
 
 
+def test_what_is_asked_for_again_takes_one_reading(tiny_bert, monkeypatch):
+    from spacy_bertreg.layers import outputs
+    from spacy_bertreg.models.transformer_model import TransformerModel_v1
+
+    model = TransformerModel_v1(tiny_bert)
+    model.initialize()
+    docs = [spacy.blank("en")(text) for text in TEXTS]
+    readings = []
+    read = outputs.read
+    monkeypatch.setattr(outputs, "read", lambda *args: readings.append(read(*args)))
+    first = model.predict(docs).doc_data
+    apart = {pooling: first[0].pooled(pooling) for pooling in ("mean", "max", "mean")}
+    assert len(readings) == 2
+    second = model.predict(docs).doc_data
+    for pooling, expected in apart.items():
+        np.testing.assert_array_equal(second[0].pooled(pooling), expected)
+    assert len(readings) == 3
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     nlp = make_bert(keep_trf_data=keep)
