@@ -104,6 +104,18 @@ def pipeline(nlp: Language, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def covariate_pipeline(make_tok2vec: Callable, make_examples: Callable, tmp_path: Path) -> Path:
+    """On disk, one that expects the covariate `deaths`."""
+    nlp = make_tok2vec(covariates=["deaths"])
+    examples = make_examples(nlp, 32)
+    for number, example in enumerate(examples):
+        example.reference.user_data["covariates"] = {"deaths": float(number)}
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path / "with-covariates")
+    return tmp_path / "with-covariates"
+
+
+@pytest.fixture
 def table(sample: pd.DataFrame) -> pd.DataFrame:
     """Some rows with texts, names and a number as it was written."""
     rows = sample.head(50)[["id", "text", "severity"]].astype(str)

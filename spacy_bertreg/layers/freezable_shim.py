@@ -55,6 +55,7 @@ class FreezableShim(HFShim):
         RAISES (ValueError): The setting names nothing of this model.
         """
         self.cache.clear()
+        self._word_gradient = WordGradient()
         parameters = dict(self._model.named_parameters())
         frozen = frozen_names(self.freeze, parameters) | frozen_names(also, parameters)
         for name, parameter in parameters.items():

@@ -58,7 +58,7 @@ class Chunk:
 
     number (int): From 0. n_rows (int): How many there are, rejected ones too.
     rows (list[dict] | RecordBatch): Those that can be scored, all columns.
-    numbers, lines (list): Of the same rows. texts (list[str]): Their texts.
+    numbers, lines, names (list): Of the same rows; see `Reject`. texts (list[str]): Their texts.
     covariates (list[dict]): Their covariates. rejects (list[Reject]): The others.
     position (int): How much of the file has been read, in bytes.
     """
@@ -68,6 +68,7 @@ class Chunk:
     rows: Any = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     lines: list[int | None] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     covariates: list[dict[str, float | None]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -254,15 +255,16 @@ class Source:
         covariates: dict[str, float | None] = {}
         if not reason:
             text, covariates, reason = self._settle(values)
+        name = values.get(self.settings.id_column) if isinstance(values, dict) else None
+        name = None if name is None else str(name)
         if reason:
-            name = values.get(self.settings.id_column) if isinstance(values, dict) else None
             data = None if record.data is None else base64.b64encode(record.data).decode()
-            own = None if name is None else str(name)
-            chunk.rejects.append(Reject(number, record.line, own, reason, record.raw, data))
+            chunk.rejects.append(Reject(number, record.line, name, reason, record.raw, data))
             return
         chunk.rows.append(values)
         chunk.numbers.append(number)
         chunk.lines.append(record.line)
+        chunk.names.append(name)
         chunk.texts.append(text)
         chunk.covariates.append(covariates)
 
@@ -271,7 +273,7 @@ class Source:
         text = values[self.settings.text]
         text = "" if text is None else text
         if not isinstance(text, str):
-            return "", {}, f"column {self.settings.text!r} holds {text!r}, which is not a text"
+            return "", {}, f"column {self.settings.text!r} holds {text!r:.60}, which is no text"
         if not text.isascii():
             try:
                 text.encode()
@@ -281,7 +283,11 @@ class Source:
         for name in self.settings.covariates:
             found = parse_number(values.get(name))
             if math.isinf(found):
-                return "", {}, f"column {name!r} holds {values.get(name)!r}, not a finite number"
+                return (
+                    "",
+                    {},
+                    f"column {name!r} holds {values[name]!r:.60}, which is no finite number",
+                )
             covariates[name] = None if math.isnan(found) else found
         return text, covariates, ""
 

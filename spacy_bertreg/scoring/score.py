@@ -139,10 +139,13 @@ def score_file(
             job_run = _Job(job, checkpoint, sink, predictor.columns, progress, strict)
             job_run.run(run, on_progress, input_path.stat().st_size)
             if _stamp(input_path) != before:
+                # No row can be trusted, not even if the input is put back as it was.
+                checkpoint.clear()
                 raise ValueError(
-                    f"{input_path} was changed while it was read. Expected it to stay as it is; "
-                    "begin anew with --overwrite."
+                    f"{input_path} was changed while it was read, so what was scored is deleted. "
+                    "Expected it to stay as it is."
                 )
+            job_run.note_whole()
         _give_names(checkpoint, output, errors, progress)
     return Summary(
         progress.rows,
@@ -192,8 +195,6 @@ class _Job:
                         on_progress(progress, chunk.position / max(size, 1))
                 self._save(errors)
                 self._sink.finish()
-                progress.is_whole = True
-                self._checkpoint.save(self._job, progress)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
@@ -202,12 +203,17 @@ class _Job:
                 "scored is kept; make room, and give the same command again."
             ) from error
 
+    def note_whole(self) -> None:
+        """Note that only names have to be given."""
+        self._progress.is_whole = True
+        self._checkpoint.save(self._job, self._progress)
+
     def _add(self, chunk: Chunk, scores: Scores, errors: BinaryIO) -> None:
         failed = scores.failed
         rejects = [
             *chunk.rejects,
             *(
-                Reject(chunk.numbers[i], chunk.lines[i], None, reason, chunk.texts[i])
+                Reject(chunk.numbers[i], chunk.lines[i], chunk.names[i], reason, chunk.texts[i])
                 for i, reason in failed.items()
             ),
         ]

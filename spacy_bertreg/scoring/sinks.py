@@ -133,14 +133,13 @@ class ParquetSink:
         table = pa.Table.from_batches([batch])
         for name, numbers in predictions.items():
             table = table.append_column(name, pa.array(numbers, pa.float64()))
-        pq.write_table(table, self._part(self._n_parts))
+        path = self._part(self._n_parts)
+        pq.write_table(table, path)
+        _sync(path)
         self._n_parts += 1
 
     def commit(self) -> int:
         """RETURNS (int): What `restore` takes to come back to here."""
-        for path in self.path.iterdir():
-            with path.open("rb+") as file_:
-                os.fsync(file_.fileno())
         return self._n_parts
 
     def finish(self) -> Path:
@@ -159,8 +158,7 @@ class ParquetSink:
                 if number + 1 == self._n_parts or sum(map(len, waiting)) >= ROW_GROUP:
                     writer.write_table(pa.concat_tables(waiting), row_group_size=ROW_GROUP)
                     waiting = []
-        with whole.open("rb+") as file_:
-            os.fsync(file_.fileno())
+        _sync(whole)
         return whole
 
     def close(self) -> None:
@@ -180,6 +178,12 @@ def make_sink(folder: Path, output: Path, source: Source, added: Sequence[str]) 
     if table_kind(output) == "parquet":
         return ParquetSink(folder / "parts", source, added)
     return TextSink(folder / "rows", output, [*source.columns, *added])
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file is on disk."""
+    with path.open("rb+") as file_:
+        os.fsync(file_.fileno())
 
 
 def _json_line(row: Mapping[str, Any]) -> str:

@@ -1,8 +1,10 @@
 import pytest
 import torch
+from conftest import train
 from torch import nn
 
 from spacy_bertreg.layers.word_embeddings import WordGradient
+from spacy_bertreg.optimizer import AdamW_v1
 
 
 class Words(nn.Module):
@@ -76,3 +78,17 @@ def test_a_frozen_embedding_gets_no_gradient():
     add_gradient()
     own.clear(model)
     assert model.words.weight.grad is None
+
+
+def test_another_transformer_gets_a_gradient_of_its_own_size(make_bert, make_examples):
+    """As when a pipeline that was trained is loaded with other weights."""
+    nlp = make_bert()
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    optimizer = AdamW_v1()
+    train(nlp, examples, optimizer, steps=1)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    assert shim._word_gradient._spare is not None
+    shim.from_bytes(shim.to_bytes())
+    assert shim._word_gradient._spare is None
+    train(nlp, examples, optimizer, steps=1)

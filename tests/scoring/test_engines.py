@@ -61,14 +61,8 @@ def test_a_transformer_in_several_processes(make_bert, make_examples, many, tmp_
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_ray_gives_the_same(pipeline, many, tmp_path, make_tok2vec, make_examples):
+def test_ray_gives_the_same(pipeline, covariate_pipeline, many, tmp_path):
     options = {"batch_size": 16, "id_column": "id"}
-    nlp = make_tok2vec(covariates=["deaths"])
-    examples = make_examples(nlp, 32)
-    for number, example in enumerate(examples):
-        example.reference.user_data["covariates"] = {"deaths": float(number)}
-    nlp.initialize(lambda: examples)
-    nlp.to_disk(tmp_path / "with-covariates")
     given = pd.read_csv(many, on_bad_lines="skip").assign(deaths=range(200))
     given.loc[5, "deaths"] = None
     given.to_parquet(tmp_path / "given.parquet")
@@ -77,7 +71,7 @@ def test_ray_gives_the_same(pipeline, many, tmp_path, make_tok2vec, make_example
             own = {"engine": engine, **options}
             score_file(pipeline, many, tmp_path / f"{engine}.csv", n_process=2, **own)
             score_file(
-                tmp_path / "with-covariates",
+                covariate_pipeline,
                 tmp_path / "given.parquet",
                 tmp_path / f"{engine}.parquet",
                 **own,

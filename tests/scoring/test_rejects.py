@@ -89,7 +89,7 @@ def test_rows_of_jsonl(pipeline, tmp_path):
     assert scored[-1]["more"] == [1, {"a": None}]
     assert [reject["line"] for reject in rejects] == [2, 3, 4, 6, 7, 8, 10]
     reasons = " | ".join(reject["reason"] for reject in rejects)
-    assert "column 'text' holds 5, which is not a text | has no field 'text'" in reasons
+    assert "column 'text' holds 5, which is no text | has no field 'text'" in reasons
     assert "is no JSON object | the text has half a character" in reasons
     assert "has a field 'severity_predicted' already | has bytes that are not utf-8" in reasons
     assert "is no JSON: Unterminated string" in reasons
@@ -104,21 +104,16 @@ def test_a_field_that_a_csv_file_can_not_hold(pipeline, tmp_path):
     assert reject["reason"] == "has a field 'b', which the first row does not have"
 
 
-def test_texts_that_the_pipeline_refuses(make_tok2vec, make_examples, tmp_path):
-    """Here since a covariate is no number; and one by one, they get the same predictions."""
-    nlp = make_tok2vec(covariates=["deaths"])
-    examples = make_examples(nlp, 32)
-    for number, example in enumerate(examples):
-        example.reference.user_data["covariates"] = {"deaths": float(number)}
-    nlp.initialize(lambda: examples)
-    nlp.to_disk(tmp_path / "pipeline")
+def test_covariates_that_are_no_numbers(covariate_pipeline, tmp_path):
     content = b"text,deaths\nx,1\nx,many\nx,\nx,2\n"
-    _, rows, rejects = score(tmp_path / "pipeline", tmp_path, "in.csv", content)
+    _, rows, rejects = score(covariate_pipeline, tmp_path, "in.csv", content)
     assert [row["deaths"] for row in rows] == ["1", "", "2"]
-    assert [r["reason"] for r in rejects] == ["column 'deaths' holds 'many', not a finite number"]
+    assert [r["reason"] for r in rejects] == [
+        "column 'deaths' holds 'many', which is no finite number"
+    ]
     (tmp_path / "in.csv").write_text("text\nx\n")
     with pytest.raises(ValueError, match="has no column 'deaths'"):
-        score_file(tmp_path / "pipeline", tmp_path / "in.csv", tmp_path / "out.csv")
+        score_file(covariate_pipeline, tmp_path / "in.csv", tmp_path / "out.csv")
 
 
 def test_a_text_at_which_a_component_fails(pipeline, tmp_path, monkeypatch):
@@ -130,11 +125,12 @@ def test_a_text_at_which_a_component_fails(pipeline, tmp_path, monkeypatch):
         return predict(self, pairs)
 
     monkeypatch.setattr(Predictor, "_predict", fail)
-    content = b"text\nQuiet.\nbad\nCalm.\n"
-    _, rows, rejects = score(pipeline, tmp_path, "in.csv", content)
+    content = b"name,text\na,Quiet.\nb,bad\nc,Calm.\n"
+    _, rows, rejects = score(pipeline, tmp_path, "in.csv", content, id_column="name")
     assert [row["text"] for row in rows] == ["Quiet.", "Calm."]
     (reject,) = rejects
-    assert reject == {"row": 2, "line": 3, "reason": "RuntimeError: no such text", "raw": "bad"}
+    assert (reject["row"], reject["line"], reject["id"], reject["raw"]) == (2, 3, "b", "bad")
+    assert reject["reason"] == "RuntimeError: no such text"
     # Where no text at all can be scored, the texts are not at fault.
     (tmp_path / "all.csv").write_text("text\nbad\nbad\n")
     with pytest.raises(RuntimeError, match="no such text"):

@@ -226,6 +226,11 @@ def test_input_that_changes_while_it_is_read_is_noticed(pipeline, tmp_path):
             file_.write("1,one more\n")
 
     options = {"batch_size": 16, "on_progress": change}
+    content = (tmp_path / "in.csv").read_text()
     with pytest.raises(ValueError, match="in.csv was changed while it was read"):
         score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
     assert not (tmp_path / "out.csv").exists()
+    # As it was, it is not taken for what was read.
+    (tmp_path / "in.csv").write_text(content)
+    summary = score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", batch_size=16)
+    assert (summary.rows, summary.resumed_after) == (100, 0)
