@@ -3,9 +3,10 @@
     python benchmarks/memory.py training/full/model-best corpus/tweets
 
 Peak memory of a process after 1,000, 10,000 and 100,000 documents through `nlp.pipe`, which are the
-corpus's texts over and over. Then seconds of `import spacy_bertreg`, of `spacy.load`, and of
-`python -m spacy --help` with and without what this package adds to it: whole processes in turns,
-medians. On Linux and macOS.
+corpus's texts over and over, and what it holds at that moment, since the peak may be that of
+loading. Then seconds of `import spacy_bertreg`, of `spacy.load`, and of `python -m spacy --help`
+with and without what this package adds to it: whole processes in turns, medians. Not on
+Windows.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from long_document import peak_mb
 from rounds import write
 
@@ -66,10 +68,14 @@ def main() -> None:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     memory = json.loads(done.stdout.splitlines()[-1])
     print(
-        f"\n{'documents':>10} {'peak, MB':>10} {'docs/s':>8}   loaded: {memory['loaded_mb']:.0f} MB"
+        f"\n{'documents':>10} {'peak, MB':>10} {'held, MB':>10} {'docs/s':>8}"
+        f"   loaded: {memory['loaded_mb']:.0f} MB"
     )
     for row in memory["rows"]:
-        print(f"{row['documents']:>10,} {row['peak_mb']:>10.1f} {row['rate']:>8.1f}")
+        print(
+            f"{row['documents']:>10,} {row['peak_mb']:>10.1f} {row['held_mb']:>10.1f} "
+            f"{row['rate']:>8.1f}"
+        )
     write(args.output, {"pipeline": args.pipeline, "seconds": found, "memory": memory})
 
 
@@ -87,7 +93,7 @@ def start_seconds(commands: dict[str, str], rounds: int) -> dict[str, float]:
 
 def measure(pipeline: str, corpus: Path, numbers: list[int], precision: str) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): Peak memory in MB once the pipeline is loaded, and for each number
-    of documents, counted from the start."""
+    of documents, counted from the start, beside what is held then."""
     import spacy
     from spacy.tokens import DocBin
 
@@ -104,7 +110,8 @@ def measure(pipeline: str, corpus: Path, numbers: list[int], precision: str) -> 
             pass
         so_far = number
         rate = number / (time.perf_counter() - start)
-        rows.append({"documents": number, "peak_mb": peak_mb(), "rate": rate})
+        held = psutil.Process().memory_info().rss / 2**20
+        rows.append({"documents": number, "peak_mb": peak_mb(), "held_mb": held, "rate": rate})
     return {"loaded_mb": loaded, "precision": precision, "rows": rows}
 
 

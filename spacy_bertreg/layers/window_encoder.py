@@ -1,7 +1,9 @@
 """From windows to a transformer's outputs, in parts of about the same length.
 
 A transformer takes as long for padding as for words. So windows are sorted by length and read in
-parts with little padding, whatever documents they are from.
+parts with little padding, whatever documents they are from. Parts have few shapes: tensors of ever
+new sizes fragment the memory, so that a process grows with what it reads, and libraries such as
+oneDNN prepare and keep a program for each size.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from .windows import Window, model_inputs
@@ -20,28 +23,42 @@ PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 STARTING = {"cpu": 48, "cuda": 2048}
 
 
+# A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
+SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
+
+
+def padded_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """lengths (ndarray): In word pieces.
+    RETURNS (ndarray): To what to pad them: up to 32 as they are, then to a multiple of 2, from 64
+        on of 4, and so on, but never beyond the longest, which may be all that the model can read.
+    """
+    n_bits = np.frexp(lengths)[1]
+    steps = 1 << np.maximum(0, n_bits - 5)
+    return np.minimum(-(-lengths // steps) * steps, lengths.max(initial=0))
+
+
 def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:
     """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda".
     RETURNS (list[list[int]]): Their numbers in the parts that take the least time: long ones first,
         and as many parts as save more padding than it takes to start them."""
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
-    lengths = np.array([len(windows[number]) for number in order], dtype=np.int64)
-    # Of the first so many windows: the least cost, and where their last part begins.
-    costs, begins = np.zeros(len(order) + 1, dtype=np.int64), [0]
-    low = 0
+    lengths = padded_lengths(np.array([len(windows[i]) for i in order], dtype=np.int64))
+    # Of the first so many windows: the least cost, and how many are in their last part.
+    costs, last = np.zeros(len(order) + 1, dtype=np.int64), [0]
     for end in range(1, len(order) + 1):
-        while low < end - 1 and lengths[low] * (end - low) > most:
-            low += 1
-        own = costs[low:end] + lengths[low:end] * np.arange(end - low, 0, -1)
+        sizes = SIZES[: np.searchsorted(SIZES, end, side="right")]
+        pieces = lengths[end - sizes] * sizes
+        n_fitting = max(1, int(np.searchsorted(pieces, most, side="right")))
+        own = (costs[end - sizes] + pieces)[:n_fitting]
         best = int(own.argmin())
         costs[end] = own[best] + starting
-        begins.append(low + best)
+        last.append(int(sizes[best]))
     parts: list[list[int]] = []
     end = len(order)
     while end:
-        parts.append(order[begins[end] : end])
-        end = begins[end]
+        parts.append(order[end - last[end] : end])
+        end -= last[end]
     return parts[::-1]
 
 
@@ -97,10 +114,11 @@ def _inputs(
 ) -> list[ArgsKwargs]:
     shim = model.layers[0].shims[0]
     pad_id = model.tokenizer.pad_token_id
+    lengths = padded_lengths(np.array([len(window) for window in windows], dtype=np.int64))
     inputs = []
     for numbers in parts:
         own = [windows[number] for number in numbers]
-        arrays = model_inputs(own, max(map(len, own)), pad_id)
+        arrays = model_inputs(own, lengths[numbers].max(), pad_id)
         tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in arrays.items()}
         inputs.append(ArgsKwargs(args=(), kwargs=tensors))
     return inputs

@@ -15,7 +15,13 @@ from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.span_getters import get_strided_spans
 
 from spacy_bertreg.layers.outputs import POOLINGS, DeferredData
-from spacy_bertreg.layers.window_encoder import PIECES_AT_ONCE, STARTING, parts_of
+from spacy_bertreg.layers.window_encoder import (
+    PIECES_AT_ONCE,
+    SIZES,
+    STARTING,
+    padded_lengths,
+    parts_of,
+)
 
 TEXTS = [
     "Three people were killed near the border town.",
@@ -142,9 +148,14 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] == 1
 
 
+def padded(lengths):
+    return padded_lengths(np.array(lengths, dtype=np.int64))
+
+
 def cost(lengths, parts):
-    """RETURNS (int): In word pieces, padding and starting included."""
-    return sum(STARTING["cpu"] + max(lengths[i] for i in part) * len(part) for part in parts)
+    """lengths (ndarray): Padded.
+    RETURNS (int): In word pieces, padding and starting included."""
+    return sum(STARTING["cpu"] + lengths[part].max() * len(part) for part in parts)
 
 
 def every_way(windows):
@@ -162,21 +173,45 @@ def test_parts_take_the_least_time(lengths):
     parts = parts_of([range(n) for n in lengths], "cpu")
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     assert [number for part in parts for number in part] == order
+    lengths = padded(lengths)
     allowed = [
         ways
         for ways in every_way(order)
         if all(len(p) == 1 or lengths[p[0]] * len(p) <= PIECES_AT_ONCE["cpu"] for p in ways)
+        and all(len(p) in SIZES for p in ways)
     ]
     assert parts in allowed
     assert cost(lengths, parts) == min(cost(lengths, ways) for ways in allowed)
+
+
+def test_padding_is_small_and_never_beyond_what_the_model_reads():
+    lengths = np.arange(514)
+    assert (padded(lengths) >= lengths).all()
+    assert (padded(lengths) <= np.maximum(lengths * (1 + 1 / 16), 0)).all()
+    assert padded(lengths).max() == 513
+    assert padded([]).tolist() == []
+
+
+def test_parts_of_many_documents_have_few_shapes():
+    """Else a process grows with what it reads."""
+    rng = np.random.default_rng(0)
+    n_parts, n_pieces = 0, set()
+    for _ in range(20):
+        lengths = np.minimum(rng.geometric(1 / 25, size=1024) + 2, 128)
+        parts = parts_of([range(n) for n in lengths], "cpu")
+        n_parts += len(parts)
+        n_pieces |= {len(part) * padded(lengths)[part].max() for part in parts}
+    assert n_parts > 500
+    # With parts of any size and length, 256.
+    assert len(n_pieces) < 80
 
 
 def test_parts_hold_all_windows_with_little_padding():
     lengths = np.random.default_rng(0).integers(2, 200, size=500)
     parts = parts_of([range(n) for n in lengths], "cpu")
     assert sorted(number for part in parts for number in part) == list(range(500))
-    assert all(lengths[part].max() * len(part) <= PIECES_AT_ONCE["cpu"] for part in parts)
-    assert sum(lengths[part].max() * len(part) for part in parts) < 1.02 * lengths.sum()
+    assert all(padded(lengths)[part].max() * len(part) <= PIECES_AT_ONCE["cpu"] for part in parts)
+    assert sum(padded(lengths)[part].max() * len(part) for part in parts) < 1.03 * lengths.sum()
     assert parts_of([range(10**5)], "cpu") == [[0]]
     assert parts_of([], "cpu") == []
 
