@@ -6,7 +6,7 @@ new sizes fragment the memory, so that a process grows with what it reads, and l
 oneDNN prepare and keep a program for each size.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,10 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
         of shape (windows, word pieces, width).
     """
     shim = model.layers[0].shims[0]
+    parts = parts_of(windows, shim.device.type)
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast():
-        for numbers in parts_of(windows, shim.device.type):
-            (inputs,) = _inputs(model, windows, [numbers])
+        for numbers, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
             hidden = shim.predict(inputs).last_hidden_state
             with torch.autocast(shim.device.type, enabled=False):
                 take(numbers, hidden.float())
@@ -93,7 +93,7 @@ def read_and_learn(
     """
     shim = model.layers[0].shims[0]
     parts = parts_of(windows, shim.device.type)
-    outputs, backprop_parts = shim.begin_update_in_parts(_inputs(model, windows, parts))
+    outputs, backprop_parts = shim.begin_update_in_parts(list(_inputs(model, windows, parts)))
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
     for numbers, output in zip(parts, outputs, strict=True):
@@ -111,14 +111,12 @@ def read_and_learn(
 
 def _inputs(
     model: Any, windows: Sequence[Window], parts: Sequence[Sequence[int]]
-) -> list[ArgsKwargs]:
+) -> Iterator[ArgsKwargs]:
     shim = model.layers[0].shims[0]
     pad_id = model.tokenizer.pad_token_id
     lengths = padded_lengths(np.array([len(window) for window in windows], dtype=np.int64))
-    inputs = []
     for numbers in parts:
         own = [windows[number] for number in numbers]
         arrays = model_inputs(own, lengths[numbers].max(), pad_id)
         tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in arrays.items()}
-        inputs.append(ArgsKwargs(args=(), kwargs=tensors))
-    return inputs
+        yield ArgsKwargs(args=(), kwargs=tensors)

@@ -1,6 +1,7 @@
 """A job that was stopped loses nothing, and ends in the same bytes."""
 
 import json
+import multiprocessing
 import os
 import random
 import subprocess
@@ -74,51 +75,86 @@ def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch
     assert resumed == {0, 16, 32, 48, 60}
 
 
-JOB = """
-import sys
-from spacy_bertreg.scoring import score
-score.SECONDS_BETWEEN_CHECKPOINTS = 0.05
-print(score.score_file(sys.argv[1], "in.csv", sys.argv[2], id_column="id", batch_size=64))
-"""
+def job(pipeline: Path, folder: Path, output: str) -> None:
+    os.chdir(folder)
+    score.SECONDS_BETWEEN_CHECKPOINTS = 0.05
+    score_file(pipeline, "in.csv", output, id_column="id", batch_size=64)
+
+
+@pytest.fixture
+def start(pipeline, tmp_path):
+    """Starts a job in a process that has the packages imported already."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["spacy_bertreg.pipeline.dictionary_regressor", __name__])
+    started = []
+
+    def start(output: str) -> multiprocessing.process.BaseProcess:
+        process = processes.Process(target=job, args=(pipeline, tmp_path, output))
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def is_done(process: multiprocessing.process.BaseProcess) -> bool:
+    process.join()
+    return process.exitcode == 0
+
+
+def written(state: Path) -> int:
+    """RETURNS (int): When the checkpoint was written, or 0."""
+    try:
+        return state.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments_the_bytes_are_the_same(pipeline, tmp_path):
+def test_killed_at_twenty_random_moments_the_bytes_are_the_same(start, tmp_path):
     write(tmp_path / "in.csv", 30_000)
-
-    def start(output: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", JOB, str(pipeline), output]
-        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
-
-    assert start("calm.csv").wait() == 0
+    assert is_done(start("calm.csv"))
     state = tmp_path / "out.csv.partial" / "checkpoint.json"
-
-    def written() -> int:
-        try:
-            return state.stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
-
     moments = random.Random(0)  # noqa: S311
     killed = 0
     for _ in range(60):
-        job, before = start("out.csv"), written()
+        process, before = start("out.csv"), written(state)
         # Until it has begun to write, or goes on.
-        while job.poll() is None and written() == before:
+        while process.is_alive() and written(state) == before:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.4))
-        job.kill()
-        killed += job.wait() != 0
+        process.kill()
+        killed += not is_done(process)
         if killed == 20:
             break
         if not state.parent.exists():  # it was done
             (tmp_path / "out.csv").unlink(missing_ok=True)
     assert killed == 20
     if state.parent.exists():
-        assert start("out.csv").wait() == 0
+        assert is_done(start("out.csv"))
     for name in ("csv", "csv.errors.jsonl"):
         assert (tmp_path / f"out.{name}").read_bytes() == (tmp_path / f"calm.{name}").read_bytes()
     assert not state.parent.exists()
+
+
+@pytest.mark.slow
+def test_a_second_process_on_one_output_refuses(start, pipeline, tmp_path):
+    write(tmp_path / "in.csv", 30_000)
+    process = start("out.csv")
+    while process.is_alive() and not written(tmp_path / "out.csv.partial" / "checkpoint.json"):
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match="Another job is writing .*out.csv"):
+        score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", overwrite=True)
+    process.kill()
+    assert not is_done(process)
+    # Whoever is killed holds no lock.
+    options = {"id_column": "id", "batch_size": 64}
+    summary = score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    assert summary.rows == 30_000
+    assert summary.resumed_after > 0
 
 
 LIMITED = """
