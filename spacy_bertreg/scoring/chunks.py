@@ -5,27 +5,22 @@ texts together, and its numbers are the same to the last bit.
 """
 
 import base64
-import csv
-import gzip
-import io
 import json
 import math
-import zlib
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..tables import LONGEST_FIELD, check_encoding, parse_number, table_kind
+from ..tables import check_encoding, parse_number, table_kind
+from .records import Decoded, Record, csv_records, json_records
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # A chunk ends, too, when its rows have as many characters: a text may have ten million.
 MAX_CHARACTERS = 2**24
-# A quote that nothing closes would take in the rest of the file.
-LONGEST_QUOTED = 2**27
+DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ class Source:
         self.settings = settings
         self.path = Path(settings.path)
         self.kind = table_kind(self.path)
-        self.encoding = check_encoding(settings.encoding)
+        check_encoding(settings.encoding)
         self.schema: pa.Schema | None = None
         if not self.path.is_file():
             raise FileNotFoundError(f"{self.path} does not exist. Expected a table of texts.")
@@ -141,14 +136,11 @@ class Source:
                 yield chunk
 
     def _first_columns(self) -> list[str]:
-        with _Decoded(self.path, self.encoding) as file_:
+        with Decoded(self.path, self.settings.encoding) as file_:
             if self.kind == "jsonl":
-                for line in file_.lines():
-                    row, _ = _parse_json(line)
-                    if row is not None:
-                        return list(row)
-                return []
-            header = next(self._fields(file_), None)
+                found = (record.values for record in json_records(file_))
+                return list(next((values for values in found if values is not None), {}))
+            header = next(csv_records(file_, DELIMITERS[self.kind]), None)
         if header is None or not isinstance(header.values, list):
             reason = "it is empty" if header is None else header.reason
             raise ValueError(f"Can't read {self.path}: {reason}. Expected a header and rows.")
@@ -158,8 +150,8 @@ class Source:
         return columns
 
     def _text_chunks(self) -> Iterator[Chunk]:
-        with _Decoded(self.path, self.encoding) as file_:
-            records = self._json_records(file_) if self.kind == "jsonl" else self._records(file_)
+        with Decoded(self.path, self.settings.encoding) as file_:
+            records = self._json_rows(file_) if self.kind == "jsonl" else self._csv_rows(file_)
             chunk, characters = Chunk(0), 0
             for number, record in enumerate(records, start=1):
                 chunk.n_rows += 1
@@ -179,8 +171,8 @@ class Source:
     def _is_full(self, chunk: Chunk, characters: int) -> bool:
         return chunk.n_rows >= self.settings.rows or characters >= MAX_CHARACTERS
 
-    def _records(self, file_: "_Decoded") -> Iterator["_Record"]:
-        records = self._fields(file_)
+    def _csv_rows(self, file_: Decoded) -> Iterator[Record]:
+        records = csv_records(file_, DELIMITERS[self.kind])
         next(records)  # the header
         for record in records:
             values = record.values
@@ -193,37 +185,11 @@ class Source:
                     record.values = dict(zip(self.columns, values, strict=True))
             yield record
 
-    def _fields(self, file_: "_Decoded") -> Iterator["_Record"]:
-        """YIELDS (_Record): Fields of each row of a CSV or TSV file, the header too."""
-        lines = _Lines(file_)
-        reader = csv.reader(lines, delimiter="," if self.kind == "csv" else "\t", strict=True)
-        while True:
-            lines.taken.clear()
-            line = lines.number + 1
-            usual = csv.field_size_limit(min(LONGEST_QUOTED, LONGEST_FIELD))
-            try:
-                values, reason = next(reader), ""
-            except StopIteration:
-                return
-            except csv.Error as error:
-                values, reason = None, str(error)
-                if lines.is_at_end or "limit" in reason:
-                    # Of a quote that nothing closes, only its own line is at fault.
-                    lines.give_back()
-            finally:
-                # The limit is the whole program's: others count on it.
-                csv.field_size_limit(usual)
-            if values == []:
-                continue
-            yield self._record(line, "".join(lines.taken), values, reason)
-
-    def _json_records(self, file_: "_Decoded") -> Iterator["_Record"]:
-        for line, content in enumerate(file_.lines(), start=1):
-            if content.strip():
-                values, reason = _parse_json(content)
-                if values is not None:
-                    reason = self._check_fields(values)
-                yield self._record(line, content, values, reason)
+    def _json_rows(self, file_: Decoded) -> Iterator[Record]:
+        for record in json_records(file_):
+            if record.values is not None:
+                record.reason = self._check_fields(record.values)
+            yield record
 
     def _check_fields(self, values: Mapping[str, Any]) -> str:
         """RETURNS (str): What is wrong with the fields of a row of JSONL."""
@@ -236,19 +202,7 @@ class Source:
                 return f"has a field {name!r}, which the first row does not have"
         return ""
 
-    def _record(self, line: int, raw: str, values: Any, reason: str) -> "_Record":
-        raw = raw.rstrip("\r\n")
-        data = None
-        if not raw.isascii():
-            try:
-                raw.encode()
-            except UnicodeEncodeError:
-                data = raw.encode(self.settings.encoding, "surrogateescape")
-                raw = data.decode(self.settings.encoding, "backslashreplace")
-                reason, values = f"has bytes that are not {self.settings.encoding}", None
-        return _Record(line, raw, values, reason, data)
-
-    def _add(self, chunk: Chunk, number: int, record: "_Record") -> None:
+    def _add(self, chunk: Chunk, number: int, record: Record) -> None:
         """Add a row to a chunk: to those to score, or to the rejected ones."""
         values, reason = record.values, record.reason
         text: Any = ""
@@ -322,92 +276,12 @@ class Source:
                 for row in range(start, end):
                     values = {name: column[row] for name, column in columns.items()}
                     raw = json.dumps(values, default=str)
-                    self._add(chunk, seen + row - start + 1, _Record(None, raw, values, "", None))
+                    self._add(chunk, seen + row - start + 1, Record(None, raw, values, "", None))
                 kept = [start + n - seen - 1 for n in chunk.numbers]
                 chunk.rows = batch.take(kept) if chunk.rejects else batch.slice(start, end - start)
                 number, seen = number + 1, seen + end - start
                 chunk.position = size * seen // total
                 yield chunk
-
-
-@dataclass
-class _Record:
-    line: int | None
-    raw: str
-    values: Any
-    reason: str
-    data: bytes | None
-
-
-class _Decoded:
-    """A text file, gzipped or not. What is no character becomes a lone surrogate."""
-
-    def __init__(self, path: Path, encoding: str) -> None:
-        self._path = path
-        self._encoding = encoding
-
-    def __enter__(self) -> "_Decoded":
-        self._file = self._path.open("rb")
-        content: Any = self._file
-        if self._path.suffix.lower() == ".gz":
-            content = gzip.GzipFile(fileobj=self._file)
-        self._text = io.TextIOWrapper(content, self._encoding, "surrogateescape", newline="")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._text.close()
-        self._file.close()
-
-    @property
-    def position(self) -> int:
-        """RETURNS (int): How many bytes of the file have been read."""
-        return self._file.tell()
-
-    def lines(self) -> Iterator[str]:
-        """YIELDS (str): Lines, with their ends.
-        RAISES (ValueError): The file is gzipped, and damaged."""
-        try:
-            yield from self._text
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise ValueError(f"Can't read {self._path} to its end: {error}.") from error
-
-
-class _Lines:
-    """Lines for the csv module, which can be given back."""
-
-    def __init__(self, file_: _Decoded) -> None:
-        self._lines = file_.lines()
-        self._returned: deque[str] = deque()
-        self.taken: list[str] = []
-        self.number = 0
-        self.is_at_end = False
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else next(self._lines, None)
-        self.is_at_end = line is None
-        if line is None:
-            raise StopIteration
-        self.number += 1
-        self.taken.append(line)
-        return line
-
-    def give_back(self) -> None:
-        """Give all back that was taken, but the first line."""
-        self._returned.extendleft(reversed(self.taken[1:]))
-        self.number -= len(self.taken) - 1
-        del self.taken[1:]
-
-
-def _parse_json(line: str) -> tuple[dict[str, Any] | None, str]:
-    """RETURNS (tuple): A line's fields, and what is wrong with it."""
-    try:
-        row = json.loads(line.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        return None, f"is no JSON: {error}"
-    return (row, "") if isinstance(row, dict) else (None, "is no JSON object")
 
 
 def _by_characters(texts: Sequence[Any]) -> Iterator[tuple[int, int]]:

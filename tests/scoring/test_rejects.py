@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spacy_bertreg.scoring import chunks
+from spacy_bertreg.scoring import records
 from spacy_bertreg.scoring.predictor import Predictor
 from spacy_bertreg.scoring.score import score_file
 
@@ -57,9 +57,9 @@ def test_rows_of_csv(pipeline, tmp_path):
     assert base64.b64decode(rejects[2]["raw_base64"]) == b"4,Caf\xe9 \xff"
 
 
-@pytest.mark.parametrize("longest", [20, chunks.LONGEST_QUOTED])
+@pytest.mark.parametrize("longest", [20, records.LONGEST_QUOTED])
 def test_a_quote_that_nothing_closes_takes_one_line(pipeline, tmp_path, monkeypatch, longest):
-    monkeypatch.setattr(chunks, "LONGEST_QUOTED", longest)
+    monkeypatch.setattr(records, "LONGEST_QUOTED", longest)
     content = b'id,text\n1,Quiet.\n2,"open\n3,Calm.\n4,War.\n5,Peace.\n'
     _, rows, rejects = score(pipeline, tmp_path, "in.csv", content)
     assert [row["id"] for row in rows] == ["1", "3", "4", "5"]
