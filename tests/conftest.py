@@ -1,5 +1,6 @@
 """What the tests share: a tiny BERT made on the spot, and pipelines trained on the sample."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Optimizer
@@ -16,6 +18,13 @@ SAMPLE = ROOT / "corpus" / "briefings.csv"
 
 for folder in ("scripts", "benchmarks"):
     sys.path.insert(0, str(ROOT / folder))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        # pytest-xdist's workers share the cores, and so do the processes that tests start.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

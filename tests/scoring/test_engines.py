@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ from spacy_bertreg.scoring.score import score_file
 @contextmanager
 def ray_on_this_machine():
     ray = pytest.importorskip("ray")
+    # Else workers have a low priority, and stand still beside other tests.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield
