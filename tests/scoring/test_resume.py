@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,10 @@ def job(pipeline: Path, folder: Path, output: str) -> None:
 def start(pipeline, tmp_path):
     """Starts a job in a process that has the packages imported already."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["spacy_bertreg.pipeline.dictionary_regressor", __name__])
+    # spaCy imports all that any of its plugins needs, to load any pipeline.
+    plugins = entry_points(group="spacy_factories")
+    names = {entry.module for entry in [*plugins, *entry_points(group="spacy_architectures")]}
+    processes.set_forkserver_preload(["spacy_bertreg.scoring.score", *sorted(names)])
     started = []
 
     def start(output: str) -> multiprocessing.process.BaseProcess:
