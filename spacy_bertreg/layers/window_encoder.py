@@ -21,8 +21,6 @@ from .windows import Window, model_inputs
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 # How many word pieces take about the time of starting another part.
 STARTING = {"cpu": 48, "cuda": 2048}
-
-
 # A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
 SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
 
