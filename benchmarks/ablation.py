@@ -23,6 +23,7 @@ from thinc.api import Adam, Optimizer
 
 from spacy_bertreg.corpus import Corpus_v1
 from spacy_bertreg.layers import window_encoder, word_embeddings
+from spacy_bertreg.layers.window_encoder import Part
 from spacy_bertreg.optimizer import AdamW_v1
 
 BATCH = 16
@@ -91,9 +92,10 @@ def score_whole(nlp: Language, texts: list[str]) -> list[Doc]:
 def in_given_order(side: Callable, *args: Any) -> None:
     """64 windows are read together, in the order in which they come."""
 
-    def parts_of(windows: Any, device: str) -> list[list[int]]:
+    def parts_of(windows: Any, *_: Any, **__: Any) -> list[Part]:
         numbers = list(range(len(windows)))
-        return [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
+        cut = [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
+        return [Part(own, max(len(windows[number]) for number in own)) for own in cut]
 
     with mock.patch.object(window_encoder, "parts_of", parts_of):
         side(*args)

@@ -2,19 +2,19 @@
 
 A transformer takes as long for padding as for words. So windows are sorted by length and read in
 parts with little padding, whatever documents they are from. Parts have few shapes: tensors of ever
-new sizes fragment the memory, so that a process grows with what it reads, and libraries such as
-oneDNN prepare and keep a program for each size.
+new sizes fragment the memory, so that a process grows with what it reads, and for bfloat16 oneDNN
+prepares and keeps a program for each number of word pieces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
-from .windows import Window, model_inputs
+from ..precision import is_bfloat16
+from .windows import Ints, Window, model_inputs, pieces_limit
 
 # Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
 # and few enough to stay in a CPU's caches.
@@ -23,40 +23,64 @@ PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 STARTING = {"cpu": 48, "cuda": 2048}
 # A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
 SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
+# In bfloat16, parts with less than 512 word pieces, each of which is rare, have a multiple of 16 of
+# them.
+SMALL_PART, GRID = 512, 16
 
 
-def padded_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """lengths (ndarray): In word pieces.
+class Part(NamedTuple):
+    """windows (list[int]): Their numbers. n_pieces (int): To how many word pieces to pad them."""
+
+    windows: list[int]
+    n_pieces: int
+
+
+def padded_lengths(n_windows: Ints, lengths: Ints, few_shapes: bool) -> Ints:
+    """n_windows (ndarray): How many windows there are in parts. lengths (ndarray): Word pieces of
+        the longest in each. few_shapes (bool): Whether small parts have a multiple of GRID word
+        pieces in all.
     RETURNS (ndarray): To what to pad them: up to 32 as they are, then to a multiple of 2, from 64
-        on of 4, and so on, but never beyond the longest, which may be all that the model can read.
+        on of 4, and so on; small parts of few shapes to still more.
     """
-    n_bits = np.frexp(lengths)[1]
-    steps = 1 << np.maximum(0, n_bits - 5)
-    return np.minimum(-(-lengths // steps) * steps, lengths.max(initial=0))
+    steps = 1 << np.maximum(0, np.frexp(lengths)[1] - 5)
+    if few_shapes:
+        is_small = n_windows * _multiples(lengths, steps) < SMALL_PART
+        coarse = np.maximum(steps, GRID // np.gcd(n_windows, GRID))
+        steps = np.where(is_small, coarse, steps)
+    return _multiples(lengths, steps)
 
 
-def parts_of(windows: Sequence[Window], device: str) -> list[list[int]]:
-    """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda".
-    RETURNS (list[list[int]]): Their numbers in the parts that take the least time: long ones first,
-        and as many parts as save more padding than it takes to start them."""
+def _multiples(lengths: Ints, steps: Ints) -> Ints:
+    return -(-lengths // steps) * steps
+
+
+def parts_of(
+    windows: Sequence[Window], device: str, limit: int, few_shapes: bool = False
+) -> list[Part]:
+    """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda". limit (int): To how
+        many word pieces they may be padded. few_shapes (bool): See `padded_lengths`.
+    RETURNS (list[Part]): Those that take the least time: long windows first, and as many parts as
+        save more padding than it takes to start them."""
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
-    lengths = padded_lengths(np.array([len(windows[i]) for i in order], dtype=np.int64))
-    # Of the first so many windows: the least cost, and how many are in their last part.
-    costs, last = np.zeros(len(order) + 1, dtype=np.int64), [0]
+    lengths = np.array([len(windows[i]) for i in order], dtype=np.int64)
+    # Of the first so many windows: the least cost, and how many are in their last part, how padded.
+    costs, last = np.zeros(len(order) + 1, dtype=np.int64), [(0, 0)]
     for end in range(1, len(order) + 1):
         sizes = SIZES[: np.searchsorted(SIZES, end, side="right")]
-        pieces = lengths[end - sizes] * sizes
+        padded = np.minimum(padded_lengths(sizes, lengths[end - sizes], few_shapes), limit)
+        pieces = padded * sizes
         n_fitting = max(1, int(np.searchsorted(pieces, most, side="right")))
         own = (costs[end - sizes] + pieces)[:n_fitting]
         best = int(own.argmin())
         costs[end] = own[best] + starting
-        last.append(int(sizes[best]))
-    parts: list[list[int]] = []
+        last.append((int(sizes[best]), int(padded[best])))
+    parts: list[Part] = []
     end = len(order)
     while end:
-        parts.append(order[end - last[end] : end])
-        end -= last[end]
+        size, n_pieces = last[end]
+        parts.append(Part(order[end - size : end], n_pieces))
+        end -= size
     return parts[::-1]
 
 
@@ -69,19 +93,24 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
         of shape (windows, word pieces, width).
     """
     shim = model.layers[0].shims[0]
-    parts = parts_of(windows, shim.device.type)
+    limit = max(map(len, windows), default=0)
+    few_shapes = is_bfloat16(shim.precision, shim.device.type)
+    if few_shapes:
+        # The longest of each batch would have a shape of its own, so it is padded, too.
+        limit = pieces_limit(model) or limit
+    parts = parts_of(windows, shim.device.type, limit, few_shapes)
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast():
-        for numbers, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
+        for part, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
             hidden = shim.predict(inputs).last_hidden_state
             with torch.autocast(shim.device.type, enabled=False):
-                take(numbers, hidden.float())
+                take(part.windows, hidden.float())
 
 
 def read_and_learn(
     model: Any, windows: Sequence[Window], n_pieces: int
 ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
-    """Read windows in a training.
+    """Read windows in a training. A batch has few of them, which coarse shapes would pad more.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     windows (Sequence[Window]): What to read.
@@ -90,31 +119,27 @@ def read_and_learn(
         0 where padded; and what takes its gradient.
     """
     shim = model.layers[0].shims[0]
-    parts = parts_of(windows, shim.device.type)
+    parts = parts_of(windows, shim.device.type, n_pieces)
     outputs, backprop_parts = shim.begin_update_in_parts(list(_inputs(model, windows, parts)))
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
-    for numbers, output in zip(parts, outputs, strict=True):
-        hidden[numbers, : output.shape[1]] = output.detach().float()
+    for part, output in zip(parts, outputs, strict=True):
+        hidden[part.windows, : part.n_pieces] = output.detach().float()
 
     def backprop(d_hidden: torch.Tensor) -> None:
         gradients = [
-            d_hidden[numbers, : output.shape[1]].to(output.dtype)
-            for numbers, output in zip(parts, outputs, strict=True)
+            d_hidden[part.windows, : part.n_pieces].to(output.dtype)
+            for part, output in zip(parts, outputs, strict=True)
         ]
         backprop_parts(gradients)
 
     return hidden, backprop
 
 
-def _inputs(
-    model: Any, windows: Sequence[Window], parts: Sequence[Sequence[int]]
-) -> Iterator[ArgsKwargs]:
+def _inputs(model: Any, windows: Sequence[Window], parts: Sequence[Part]) -> Iterator[ArgsKwargs]:
     shim = model.layers[0].shims[0]
     pad_id = model.tokenizer.pad_token_id
-    lengths = padded_lengths(np.array([len(window) for window in windows], dtype=np.int64))
-    for numbers in parts:
-        own = [windows[number] for number in numbers]
-        arrays = model_inputs(own, lengths[numbers].max(), pad_id)
+    for part in parts:
+        arrays = model_inputs([windows[i] for i in part.windows], part.n_pieces, pad_id)
         tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in arrays.items()}
         yield ArgsKwargs(args=(), kwargs=tensors)

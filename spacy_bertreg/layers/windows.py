@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy_alignments.tokenizations import get_alignments
 from spacy_transformers.data_classes import WordpieceBatch
 from thinc.types import Ragged
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 Ints = NDArray[np.int64]
 
@@ -48,14 +49,11 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
     flat = [span for doc_spans in spans for span in doc_spans]
     if not flat:
         return [[] for _ in spans]
-    limit = min(
-        tokenizer.model_max_length,
-        getattr(model.transformer.config, "max_position_embeddings", None) or np.inf,
-    )
-    cut = {"truncation": True, "max_length": int(limit)} if np.isfinite(limit) else {}
+    limit = pieces_limit(model)
+    cut = {"truncation": True, "max_length": limit} if limit else {}
     data = tokenizer([span.text for span in flat], return_offsets_mapping=tokenizer.is_fast, **cut)
     if tokenizer.is_fast:
-        _report_cuts(model, data.encodings, int(limit) if cut else 0)
+        _report_cuts(model, data.encodings, limit or 0)
         ranges = _tokens_by_offsets(flat, data["offset_mapping"])
     else:
         ranges = map(partial(_tokens_by_text, tokenizer), flat, data["input_ids"])
@@ -65,6 +63,15 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         for ids, types, (first, last) in zip(data["input_ids"], type_ids, ranges, strict=True)
     )
     return [[next(windows) for _ in doc_spans] for doc_spans in spans]
+
+
+def pieces_limit(model: Any) -> int | None:
+    """model (TransformerModel): A spacy-transformers TransformerModel.
+    RETURNS (int | None): How many word pieces the transformer can read at once; None if neither it
+        nor its tokenizer says so."""
+    positions = getattr(model.transformer.config, "max_position_embeddings", None)
+    limit = min(model.tokenizer.model_max_length, positions or VERY_LARGE_INTEGER)
+    return None if limit >= VERY_LARGE_INTEGER else int(limit)
 
 
 def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints]]:

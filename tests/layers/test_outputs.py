@@ -19,6 +19,7 @@ from spacy_bertreg.layers.window_encoder import (
     PIECES_AT_ONCE,
     SIZES,
     STARTING,
+    Part,
     padded_lengths,
     parts_of,
 )
@@ -148,14 +149,10 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] == 1
 
 
-def padded(lengths):
-    return padded_lengths(np.array(lengths, dtype=np.int64))
-
-
-def cost(lengths, parts):
-    """lengths (ndarray): Padded.
-    RETURNS (int): In word pieces, padding and starting included."""
-    return sum(STARTING["cpu"] + lengths[part].max() * len(part) for part in parts)
+def parts_with(lengths, few_shapes, limit=None):
+    """lengths (list[int]): Of windows, in word pieces."""
+    windows = [range(n) for n in lengths]
+    return parts_of(windows, "cpu", max(lengths) if limit is None else limit, few_shapes)
 
 
 def every_way(windows):
@@ -168,52 +165,74 @@ def every_way(windows):
         yield parts
 
 
-@given(st.lists(st.integers(2, 400), min_size=1, max_size=8))
-def test_parts_take_the_least_time(lengths):
-    parts = parts_of([range(n) for n in lengths], "cpu")
+@given(st.lists(st.integers(2, 400), min_size=1, max_size=8), st.booleans())
+def test_parts_take_the_least_time(lengths, few_shapes):
+    parts = parts_with(lengths, few_shapes)
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    assert [number for part in parts for number in part] == order
-    lengths = padded(lengths)
+    assert [number for part in parts for number in part.windows] == order
+
+    def padded(numbers):
+        longest = np.array([lengths[numbers[0]]])
+        n_pieces = padded_lengths(np.array([len(numbers)]), longest, few_shapes).item()
+        return min(n_pieces, max(lengths))
+
+    def cost(ways):
+        """In word pieces, padding and starting included."""
+        return sum(STARTING["cpu"] + padded(numbers) * len(numbers) for numbers in ways)
+
     allowed = [
         ways
         for ways in every_way(order)
-        if all(len(p) == 1 or lengths[p[0]] * len(p) <= PIECES_AT_ONCE["cpu"] for p in ways)
+        if all(len(p) == 1 or padded(p) * len(p) <= PIECES_AT_ONCE["cpu"] for p in ways)
         and all(len(p) in SIZES for p in ways)
     ]
-    assert parts in allowed
-    assert cost(lengths, parts) == min(cost(lengths, ways) for ways in allowed)
+    found = [part.windows for part in parts]
+    assert found in allowed
+    assert cost(found) == min(map(cost, allowed))
+    assert [part.n_pieces for part in parts] == [padded(numbers) for numbers in found]
 
 
 def test_padding_is_small_and_never_beyond_what_the_model_reads():
     lengths = np.arange(514)
-    assert (padded(lengths) >= lengths).all()
-    assert (padded(lengths) <= lengths * (1 + 1 / 16)).all()
-    assert padded(lengths).max() == 513
-    assert padded([]).tolist() == []
+    for n_windows in SIZES[:12]:
+        padded = padded_lengths(n_windows, lengths, False)
+        assert (padded >= lengths).all()
+        assert (padded <= lengths * (1 + 1 / 16)).all()
+        coarse = padded_lengths(n_windows, lengths, True)
+        assert (coarse >= padded).all()
+        is_small = padded * n_windows < 512
+        assert (coarse[is_small] * n_windows % 16 == 0).all()
+        assert (coarse[~is_small] == padded[~is_small]).all()
+    for few_shapes in (False, True):
+        (part,) = parts_with([509], few_shapes, limit=510)
+        assert part.n_pieces == 510
 
 
-def test_parts_of_many_documents_have_few_shapes():
-    """Else a process grows with what it reads."""
+@pytest.mark.parametrize(("few_shapes", "most"), [(False, 80), (True, 60)])
+def test_parts_of_many_documents_have_few_shapes(few_shapes, most):
+    """Else a process grows with what it reads. With parts of any size and length, there are 275
+    numbers of word pieces."""
     rng = np.random.default_rng(0)
     n_parts, n_pieces = 0, set()
     for _ in range(20):
         lengths = np.minimum(rng.geometric(1 / 25, size=1024) + 2, 128)
-        parts = parts_of([range(n) for n in lengths], "cpu")
+        parts = parts_with(lengths, few_shapes, limit=128)
         n_parts += len(parts)
-        n_pieces |= {len(part) * padded(lengths)[part].max() for part in parts}
+        n_pieces |= {len(part.windows) * part.n_pieces for part in parts}
     assert n_parts > 500
-    # With parts of any size and length, 275.
-    assert len(n_pieces) < 80
+    assert len(n_pieces) < most
 
 
-def test_parts_hold_all_windows_with_little_padding():
+@pytest.mark.parametrize("few_shapes", [False, True])
+def test_parts_hold_all_windows_with_little_padding(few_shapes):
     lengths = np.random.default_rng(0).integers(2, 200, size=500)
-    parts = parts_of([range(n) for n in lengths], "cpu")
-    assert sorted(number for part in parts for number in part) == list(range(500))
-    assert all(padded(lengths)[part].max() * len(part) <= PIECES_AT_ONCE["cpu"] for part in parts)
-    assert sum(padded(lengths)[part].max() * len(part) for part in parts) < 1.03 * lengths.sum()
-    assert parts_of([range(10**5)], "cpu") == [[0]]
-    assert parts_of([], "cpu") == []
+    parts = parts_with(lengths, few_shapes, limit=512)
+    assert sorted(number for part in parts for number in part.windows) == list(range(500))
+    n_pieces = [part.n_pieces * len(part.windows) for part in parts]
+    assert max(n_pieces) <= PIECES_AT_ONCE["cpu"]
+    assert sum(n_pieces) < 1.03 * lengths.sum()
+    assert parts_with([10**5], few_shapes) == [Part([0], 10**5)]
+    assert parts_of([], "cpu", 512, few_shapes) == []
 
 
 def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
