@@ -1,9 +1,14 @@
+import warnings
+
 import numpy as np
 import pytest
 import spacy
 import torch
 from conftest import train
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
+from spacy_bertreg.layers import window_encoder
+from spacy_bertreg.layers import windows as windows_module
 from spacy_bertreg.optimizer import AdamW_v1
 from spacy_bertreg.precision import is_bfloat16
 
@@ -56,6 +61,35 @@ def test_scores_differ_little_and_the_setting_is_saved(make_bert, make_examples,
     assert (first != exact).any()
     std = nlp.get_pipe("text_regressor").scale.std[0]
     np.testing.assert_allclose(first, exact, atol=0.05 * std)
+
+
+@pytest.mark.parametrize("limit", [57, None])
+def test_bfloat16_pads_no_further_than_the_model_is_known_to_read(
+    make_bert, make_examples, monkeypatch, limit
+):
+    nlp = make_bert(precision="bfloat16")
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    model = nlp.get_pipe("transformer").model
+    model.tokenizer.model_max_length = limit or VERY_LARGE_INTEGER
+    model.transformer.config.max_position_embeddings = limit
+    lengths = []
+
+    def model_inputs(windows, n_pieces, pad_id):
+        lengths.append((max(map(len, windows)), n_pieces))
+        return windows_module.model_inputs(windows, n_pieces, pad_id)
+
+    monkeypatch.setattr(window_encoder, "model_inputs", model_inputs)
+    long, short = "calm " * 90, "calm " * 41
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = [nlp(text).cats["severity"] for text in (long, short)]
+    assert np.isfinite(scores).all()
+    (n_long, padded_long), (n_short, padded_short) = lengths
+    assert n_long == padded_long == (limit or 92)
+    assert n_short < n_long
+    # To a multiple of 16, which the long one shows to be allowed, or not at all.
+    assert padded_short == (48 if limit else n_short)
 
 
 def test_weights_stay_in_float32_when_they_learn_in_bfloat16(make_bert, make_examples):

@@ -40,7 +40,7 @@ def padded_lengths(n_windows: Ints, lengths: Ints, few_shapes: bool) -> Ints:
         the longest in each. few_shapes (bool): Whether small parts have a multiple of GRID word
         pieces in all.
     RETURNS (ndarray): To what to pad them: up to 32 as they are, then to a multiple of 2, from 64
-        on of 4, and so on; small parts of few shapes to still more.
+        on of 4, and so on; for few shapes, small parts further, to have that multiple.
     """
     steps = 1 << np.maximum(0, np.frexp(lengths)[1] - 5)
     if few_shapes:
