@@ -1,8 +1,7 @@
 """Which parameters of a Hugging Face model a `freeze` setting names."""
 
 import difflib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 Freeze = str | int | Sequence[str]
@@ -10,13 +9,12 @@ Freeze = str | int | Sequence[str]
 KEYWORDS = ("none", "all", "embeddings")
 EMBEDDINGS = "embeddings"
 SHARED_BLOCKS = "blocks (shared)"
-POOLER = "pooler"
+TOP = "top"
+UNUSED = "unused"
 
-BLOCK = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
-# ALBERT's blocks are one set of parameters, used again and again.
-SHARED_BLOCK = re.compile(r"(?:^|\.)albert_layer_groups\.")
-# A convolution that some DeBERTa models add to the output of their first block.
-FIRST_BLOCK = re.compile(r"^encoder\.conv\.")
+# Where a parameter lies: a number from 0 at the bottom, or one of the names above. See
+# `model_blocks.find_blocks`.
+Block = str | int
 
 
 def check_freeze(freeze: Freeze) -> Freeze:
@@ -44,50 +42,37 @@ def check_freeze(freeze: Freeze) -> Freeze:
     )
 
 
-def block_of(name: str) -> str | int:
-    """name (str): Name of a parameter of a Hugging Face encoder.
-    RETURNS (str | int): The block it belongs to: a number from 0 at the bottom, "pooler", "blocks
-        (shared)", or "embeddings" for all else that comes before the blocks or serves them all, as
-        relative positions do.
-    """
-    if match := BLOCK.search(name):
-        return int(match[1])
-    if FIRST_BLOCK.search(name):
-        return 0
-    if SHARED_BLOCK.search(name):
-        return SHARED_BLOCKS
-    return POOLER if name.startswith(POOLER) else EMBEDDINGS
-
-
-def frozen_names(freeze: Freeze, names: Iterable[str]) -> set[str]:
-    """Find the parameters that are frozen.
+def frozen_names(freeze: Freeze, blocks: Mapping[str, Block]) -> set[str]:
+    """Find the parameters that a setting freezes.
 
     freeze (Freeze): "none"; "all"; "embeddings"; N for the embeddings and the lowest N blocks; or
         globs over the parameters' names.
-    names (Iterable[str]): Names of all of the model's parameters.
+    blocks (Mapping[str, str | int]): The block of each of the model's parameters, by name.
     RETURNS (set[str]): The names of the frozen ones.
     RAISES (ValueError): The model has fewer blocks, or shares them, or a glob matches nothing.
     """
-    names = list(names)
     freeze = check_freeze(freeze)
     if freeze == "none":
         return set()
     if freeze == "all":
-        return set(names)
-    blocks = {name: block_of(name) for name in names}
+        return set(blocks)
     if freeze == EMBEDDINGS:
-        return {name for name in names if blocks[name] == EMBEDDINGS}
+        return {name for name, block in blocks.items() if block == EMBEDDINGS}
     if isinstance(freeze, int):
         return _lowest_blocks(freeze, blocks)
-    return {match for glob in freeze for match in _matching(glob, names)}
+    return {match for glob in freeze for match in _matching(glob, list(blocks))}
 
 
-def count_blocks(names: Iterable[str]) -> int:
-    """RETURNS (int): Number of blocks of a model with these parameters; 0 if they are shared."""
-    return len({block for name in names if isinstance(block := block_of(name), int)})
+def count_blocks(blocks: Mapping[str, Block]) -> int:
+    """Count the blocks of a model.
+
+    blocks (Mapping[str, str | int]): What `model_blocks.find_blocks` gave.
+    RETURNS (int): The number of its blocks; 0 if they share their parameters or have no numbers.
+    """
+    return len({block for block in blocks.values() if isinstance(block, int)})
 
 
-def _lowest_blocks(n: int, blocks: dict[str, str | int]) -> set[str]:
+def _lowest_blocks(n: int, blocks: Mapping[str, Block]) -> set[str]:
     if SHARED_BLOCKS in blocks.values():
         raise ValueError(
             f"freeze is {n} in [components.transformer.model], but all blocks of this model (as of "

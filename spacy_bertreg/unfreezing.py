@@ -1,11 +1,11 @@
 """`spacy-bertreg.gradual_unfreezing.v1`: blocks that join training one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from spacy.language import Language
 
-from .freezing import Freeze, count_blocks
+from .freezing import Block, Freeze, count_blocks
 
 
 def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str, Any]], None]:
@@ -25,14 +25,13 @@ def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str,
     def before_update(nlp: Language, info: dict[str, Any]) -> None:
         if info["step"] % steps_per_block == 0:
             for shim in _shims(nlp):
-                names = [name for name, _ in shim._model.named_parameters()]
-                shim.apply_freeze(also=_still_frozen(info["step"] // steps_per_block, names))
+                shim.apply_freeze(also=_still_frozen(info["step"] // steps_per_block, shim.blocks))
 
     return before_update
 
 
-def _still_frozen(n_learning: int, names: list[str]) -> Freeze:
-    n_blocks = count_blocks(names)
+def _still_frozen(n_learning: int, blocks: Mapping[str, Block]) -> Freeze:
+    n_blocks = count_blocks(blocks)
     if not n_blocks:
         raise ValueError(
             "spacy-bertreg.gradual_unfreezing.v1 needs a transformer of numbered blocks, each with "

@@ -94,7 +94,7 @@ def test_same_steps_as_torch():
     [
         ("encoder_rate", -1.0),
         ("head_rate", 0.0),
-        ("total_steps", 0),
+        ("total_steps", -1),
         ("warmup_steps", 11),
         ("layer_decay", 0.0),
         ("layer_decay", 1.1),
@@ -118,3 +118,54 @@ def test_trains_a_stock_transformer_too(tiny_bert, make_examples):
     first = train(nlp, examples, optimizer, steps=1)
     assert train(nlp, examples, optimizer, steps=40) < first / 2
     assert math.isfinite(nlp("A text.").cats["severity"])
+
+
+@pytest.mark.parametrize("total_steps", [None, 0, "${training.max_steps}"])
+def test_rates_stay_where_the_number_of_steps_is_not_known(total_steps):
+    optimizer = AdamW_v1(0.1, 1.0, total_steps=total_steps, warmup_steps=4)
+    rates = []
+    for _ in range(1000):
+        rates.append(optimizer.learn_rate)
+        optimizer.step_schedules()
+    assert rates[:5] == [0, 0.25, 0.5, 0.75, 1.0]
+    assert min(rates[4:]) == pytest.approx(1.0)
+
+
+def test_total_steps_that_are_no_number():
+    with pytest.raises(ValueError, match="total_steps is 'many' in"):
+        AdamW_v1(total_steps="many")
+
+
+def test_other_weights_are_trained_too(make_bert, make_examples):
+    nlp = make_bert()
+    examples = make_examples(nlp, 8)
+    optimizer = AdamW_v1(0.01, 0.01, total_steps=100, warmup_steps=0)
+    nlp.initialize(lambda: examples)
+    train(nlp, examples, optimizer, steps=2)
+    nlp.get_pipe("transformer").from_bytes(nlp.get_pipe("transformer").to_bytes())
+    encoder = nlp.get_pipe("transformer").model.transformer
+    before = encoder.encoder.layer[0].output.dense.weight.clone()
+    train(nlp, examples, optimizer, steps=1)
+    after = encoder.encoder.layer[0].output.dense.weight
+    assert not torch.equal(before, after)
+
+
+@pytest.mark.parametrize("grad_clip", [0.0, 1.0])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_gradient_that_is_not_finite_is_left_out(bad, grad_clip):
+    optimizer = AdamW_v1(0.1, 1.0, warmup_steps=0, grad_clip=grad_clip)
+    parameters = {name: torch.nn.Parameter(torch.ones(2, 2)) for name in ("a", "b")}
+    parameters["a"].grad = torch.full((2, 2), bad)
+    parameters["b"].grad = torch.ones(2, 2)
+    with pytest.warns(UserWarning, match="A gradient is not finite, so this step is left out"):
+        optimizer.step_encoder(1, parameters, {"a": 0, "b": 0}, 1)
+    assert all(torch.equal(p.detach(), torch.ones(2, 2)) for p in parameters.values())
+    weights, gradient = np.ones((2, 2), dtype="f"), np.full((2, 2), bad, dtype="f")
+    after, left = optimizer((2, "W"), weights, gradient)
+    assert (after == 1).all()
+    # What is left is added to the next step's.
+    assert (left == 0).all()
+    for parameter in parameters.values():
+        parameter.grad = torch.ones(2, 2)
+    optimizer.step_encoder(1, parameters, {"a": 0, "b": 0}, 1)
+    assert all((p < 1).all() for p in parameters.values())

@@ -1,10 +1,14 @@
 import warnings
+from collections import Counter
+from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import spacy
 import torch
 from conftest import train
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from spacy_bertreg.layers import window_encoder
@@ -103,3 +107,78 @@ def test_weights_stay_in_float32_when_they_learn_in_bfloat16(make_bert, make_exa
     assert {p.dtype for p in after.values()} == {torch.float32}
     assert any(not torch.equal(before[name], p) for name, p in after.items())
     assert all(torch.isfinite(p).all() for p in after.values())
+
+
+class CountingConversions(TorchDispatchMode):
+    """Counts how often each tensor is converted to bfloat16, by where it lies in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._to_copy.default and kwargs.get("dtype") == torch.bfloat16:
+            self.counts[args[0].data_ptr()] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("freeze", ["none", 1, ["*.attention.*"], "all"])
+def test_each_weight_is_converted_once_for_all_parts(make_bert, make_examples, monkeypatch, freeze):
+    nlp = make_bert(freeze=freeze, precision="bfloat16")
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    weights = dict(shim._model.named_parameters())
+    flags = {name: p.requires_grad for name, p in weights.items()}
+    n_parts = []
+    monkeypatch.setitem(window_encoder.PIECES_AT_ONCE, "cpu", 64)
+    predict = shim.predict
+    monkeypatch.setattr(shim, "predict", lambda inputs: n_parts.append(1) or predict(inputs))
+    docs = [nlp.make_doc("calm " * n) for n in (5, 20, 40, 80, 90)]
+    with CountingConversions() as conversions:
+        vectors = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].reading.pooled("mean")
+    assert len(n_parts) >= 4
+    found = {name: conversions.counts[p.data_ptr()] for name, p in weights.items()}
+    matrices = {n for n, p in weights.items() if p.ndim == 2 and n.startswith("encoder.")}
+    assert {found[name] for name in matrices} == {1}
+    assert set(found.values()) <= {0, 1}
+    assert {name: p.requires_grad for name, p in weights.items()} == flags
+    # And they are the vectors of weights that are converted each time.
+    monkeypatch.setattr(window_encoder.torch, "is_autocast_enabled", lambda device: False)
+    again = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].reading.pooled("mean")
+    np.testing.assert_array_equal(again, vectors)
+
+
+def test_what_is_frozen_is_as_before_when_reading_fails(make_bert, make_examples, monkeypatch):
+    nlp = make_bert(freeze=1, precision="bfloat16")
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    flags = {name: p.requires_grad for name, p in shim._model.named_parameters()}
+    seen = []
+
+    def fail(inputs):
+        seen.append(all(p.requires_grad for p in shim._model.parameters()))
+        raise MemoryError
+
+    monkeypatch.setattr(shim, "predict", fail)
+    with pytest.raises(MemoryError):
+        nlp("Calm.")
+    assert seen == [True]
+    assert {name: p.requires_grad for name, p in shim._model.named_parameters()} == flags
+
+
+def test_two_threads_that_read_at_once_leave_frozen_what_was(make_bert, make_examples):
+    nlp = make_bert(freeze=1, precision="bfloat16")
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    flags = {name: p.requires_grad for name, p in shim._model.named_parameters()}
+    once = window_encoder._frozen_weights_converted_once
+    with shim.autocast(), ExitStack() as second, once(shim):
+        second.enter_context(once(shim))
+    assert {name: p.requires_grad for name, p in shim._model.named_parameters()} == flags
+
+
+def test_few_shapes_are_for_cpus():
+    for device, expected in (("cpu", True), ("cuda", False), ("mps", False)):
+        shim = SimpleNamespace(device=SimpleNamespace(type=device), precision="bfloat16")
+        assert window_encoder._needs_few_shapes(shim) == expected

@@ -1,66 +1,85 @@
 """What a frozen transformer made of the documents that it has seen."""
 
-from collections.abc import Callable
+import hashlib
+import sys
+from typing import Any
 
+import numpy as np
 from spacy.attrs import ORTH, SPACY
 from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import TransformerData
 
-from .outputs import DeferredData, FrozenBatch, batch_of
+from .outputs import Encoding, FrozenBatch, encode, known
 
-Key = tuple[bytes, tuple[tuple[int, int], ...]]
+# What a dict takes for an entry, in bytes, beside the key and the value.
+SLOT = 64
 
 
 class EncodingCache:
-    """Outputs of a frozen transformer by content of the document, up to a limit of memory. What
-    comes after is not kept: with documents in random order, replacing would keep nothing useful.
+    """Outputs of a frozen transformer by content of the document, in host memory, up to a limit.
+    What comes after is not kept: with documents in random order, replacing would keep nothing
+    useful.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """max_bytes (int): Limit of the memory for outputs; 0 for no cache."""
+        """max_bytes (int): Limit of the memory for outputs, all that belongs to them included; 0
+        for no cache."""
         self.max_bytes = max_bytes
         self.clear()
 
     def clear(self) -> None:
         """Forget all outputs."""
         self.n_bytes = 0
-        self._outputs: dict[Key, TransformerData] = {}
+        self._encodings: dict[bytes, Encoding | TransformerData] = {}
 
-    def encode(
-        self,
-        docs: list[Doc],
-        spans: list[list[Span]],
-        encode: Callable[[list[list[Span]]], FrozenBatch],
-    ) -> FrozenBatch:
+    def encode(self, model: Any, docs: list[Doc], spans: list[list[Span]]) -> FrozenBatch:
         """Get the outputs for documents, and compute those that are not at hand.
 
+        model (TransformerModel): A spacy-transformers TransformerModel with our shim.
         docs (list[Doc]): The documents.
         spans (list[list[Span]]): The windows of each.
-        encode (Callable): Computes the outputs for documents' windows.
         RETURNS (FrozenBatch): The outputs of each document, as a transformer's batch.
         """
-        keys = [self._key(doc, windows) for doc, windows in zip(docs, spans, strict=True)]
+        keys = [_key(doc, windows) for doc, windows in zip(docs, spans, strict=True)]
+        found = {key: self._encodings[key] for key in keys if key in self._encodings}
         # A document without windows has no output, and the transformer can't read nothing at all.
-        computed = {key: TransformerData.empty() for key in keys if not key[1]}
-        known = self._outputs.keys() | computed.keys()
-        new = {key: own for key, own in zip(keys, spans, strict=True) if key not in known}
+        new = {k: own for k, own in zip(keys, spans, strict=True) if own and k not in found}
         if new:
-            outputs = encode(list(new.values())).doc_data
-            for key, output in zip(new, outputs, strict=True):
-                computed[key] = output
-                self._keep(key, output)
-        return batch_of([computed.get(key) or self._outputs[key] for key in keys])
+            for key, encoding in zip(new, encode(model, list(new.values())), strict=True):
+                found[key] = encoding
+                self._keep(key, encoding)
+        return known(model, spans, [found.get(key) for key in keys])
 
-    def _key(self, doc: Doc, windows: list[Span]) -> Key:
-        # Not the text alone: tokens decide what belongs together.
-        content = doc.to_array([ORTH, SPACY]).tobytes()
-        return content, tuple((window.start, window.end) for window in windows)
-
-    def _keep(self, key: Key, output: TransformerData) -> None:
-        if isinstance(output, DeferredData):
-            size = output.reading.pool_all()
-        else:
-            size = sum(tensor.nbytes for tensor in output.model_output.values())
+    def _keep(self, key: bytes, encoding: Encoding | TransformerData) -> None:
+        size = SLOT + _size(key) + _size(encoding)
         if self.n_bytes + size <= self.max_bytes:
-            self._outputs[key] = output
+            self._encodings[key] = encoding
             self.n_bytes += size
+
+
+def _key(doc: Doc, windows: list[Span]) -> bytes:
+    # Not the text alone: tokens decide what belongs together. Hashed, since a long document has
+    # more bytes than its vectors.
+    bounds = [len(doc), *(bound for window in windows for bound in (window.start, window.end))]
+    content = np.array(bounds, dtype=np.int64).tobytes() + doc.to_array([ORTH, SPACY]).tobytes()
+    return hashlib.blake2b(content, digest_size=32).digest()
+
+
+def _size(value: Any) -> int:
+    """RETURNS (int): The bytes that a value takes with all that it holds."""
+    todo, seen, size = [value], set(), 0
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        size += sys.getsizeof(one)
+        if isinstance(one, np.ndarray):
+            # Else counted already. An array of torch has a base, too.
+            size += 0 if one.base is None else one.nbytes
+        elif isinstance(one, dict):
+            todo += one.values()
+        elif isinstance(one, list | tuple):
+            todo += one
+        todo += [vars(one)] if hasattr(one, "__dict__") else []
+    return size

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import srsly
 import torch
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Optimizer
 from thinc.types import ArgsKwargs
 from torch import nn
 
-from ..freezing import Freeze, block_of, count_blocks, frozen_names
+from ..freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
+from ..model_blocks import find_blocks
 from ..optimizer import EncoderOptimizer
 from ..precision import Precision, is_bfloat16
 from .encoding_cache import EncodingCache
+from .forks import use_one_thread_in_fork
 from .word_embeddings import WordGradient
 
 
@@ -24,7 +27,11 @@ class FreezableShim(HFShim):
     cache (EncodingCache): Outputs to use again while all is frozen.
     precision (Precision): In what to multiply matrices; see `is_bfloat16`.
 
-    After `apply_freeze`, `is_frozen` (bool) says whether nothing of the transformer learns.
+    After `apply_freeze`, `blocks` (dict[str, str | int]) holds the block of each parameter,
+    `frozen` (frozenset[str]) the names of those that do not learn, which includes what is not used,
+    and `is_frozen` (bool) says whether nothing of the transformer learns.
+    `trained` (set[str]) holds the names of all parameters that have taken a step since the base
+    weights, and `trained_with` (list[Freeze]) the settings of the trainings; both are saved.
     `is_read_by_token` (bool) says whether something has asked for vectors of single tokens, and
     `poolings` (set[str]) which vectors of documents something has asked for.
     """
@@ -42,8 +49,15 @@ class FreezableShim(HFShim):
         self.precision = precision
         self.is_read_by_token = False
         self.poolings: set[str] = set()
+        self.blocks: dict[str, Block] = {}
+        self.frozen: frozenset[str] = frozenset()
         self.is_frozen = False
+        self.trained: set[str] = set()
+        self.trained_with: list[Freeze] = []
         self.has_reported_cuts = False
+        # Backward passes since the last step.
+        self._n_passes = 0
+        self._read_blocks_of: nn.Module | None = None
         self._word_gradient = WordGradient()
         super().__init__(*args, **kwargs)
 
@@ -56,13 +70,17 @@ class FreezableShim(HFShim):
         """
         self.cache.clear()
         self._word_gradient = WordGradient()
-        parameters = dict(self._model.named_parameters())
-        frozen = frozen_names(self.freeze, parameters) | frozen_names(also, parameters)
-        for name, parameter in parameters.items():
-            parameter.requires_grad_(name not in frozen)
-            if name in frozen:
+        if self._read_blocks_of is not self._model:
+            self.blocks = find_blocks(self._model)
+            self._read_blocks_of = self._model
+        unused = {name for name, block in self.blocks.items() if block == UNUSED}
+        chosen = frozen_names(self.freeze, self.blocks) | frozen_names(also, self.blocks)
+        self.frozen = frozenset(chosen | unused)
+        for name, parameter in self._model.named_parameters():
+            parameter.requires_grad_(name not in self.frozen)
+            if name in self.frozen:
                 parameter.grad = None
-        self.is_frozen = len(frozen) == len(parameters)
+        self.is_frozen = len(self.frozen) == len(self.blocks)
         self._frozen_modules = _frozen_modules(self._model)
 
     def autocast(self) -> torch.autocast:
@@ -101,15 +119,11 @@ class FreezableShim(HFShim):
 
         def backprop(gradients: list[torch.Tensor]) -> None:
             if not outputs[0].requires_grad:
-                # Nothing learns, or only what takes no part in the output, such as the pooler.
                 return
             scaled = self._grad_scaler.scale(gradients, inplace=True)
             torch.autograd.backward(outputs, list(scaled))
             add_gradient()
-            own = [p.grad for p in self._model.parameters() if p.grad is not None]
-            if self._grad_scaler.unscale(own):
-                for gradient in own:
-                    gradient.zero_()
+            self._n_passes += 1
 
         return outputs, backprop
 
@@ -121,17 +135,38 @@ class FreezableShim(HFShim):
             self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        if self.is_frozen:
+        """Update what learns by the mean of the gradients since the last step, as losses are means
+        over a batch: with accumulate_gradient = k, a batch comes in k passes.
+
+        optimizer (Optimizer): With spacy-bertreg.AdamW.v1, torch's own is used."""
+        if self.freeze not in self.trained_with:
+            self.trained_with.append(self.freeze)
+        learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
+        if self.is_frozen or not learning:
             return
-        if isinstance(optimizer, EncoderOptimizer) and not self._grad_scaler.found_inf:
-            learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
-            n_blocks = count_blocks(name for name, _ in self._model.named_parameters())
-            blocks = {name: block_of(name) for name in learning}
-            optimizer.step_encoder(self.id, learning, blocks, n_blocks)
+        gradients: list[Any] = [parameter.grad for parameter in learning.values()]
+        # Only now: unscaled after each pass, those of earlier passes would be so several times.
+        is_finite = not self._grad_scaler.unscale(gradients)
+        if self._n_passes > 1:
+            for gradient in gradients:
+                gradient.div_(self._n_passes)
+        self._n_passes = 0
+        self.trained.update(learning)
+        if isinstance(optimizer, EncoderOptimizer):
+            if is_finite:
+                blocks = {name: self.blocks[name] for name in learning}
+                optimizer.step_encoder(self.id, learning, blocks, count_blocks(self.blocks))
             self._word_gradient.clear(self._model)
             self._grad_scaler.update()
         else:
             super().finish_update(optimizer)
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): Weights, tokenizer, and what has learned."""
+        message = srsly.msgpack_loads(super().to_bytes())
+        message["trained"] = sorted(self.trained)
+        message["trained_with"] = self.trained_with
+        return srsly.msgpack_dumps(message)
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies for other processes have no use for what this one has computed.
@@ -139,7 +174,12 @@ class FreezableShim(HFShim):
         return {**self.__dict__, **new}
 
     def from_bytes(self, bytes_data: bytes) -> "FreezableShim":
+        use_one_thread_in_fork()
         super().from_bytes(bytes_data)
+        message = srsly.msgpack_loads(bytes_data)
+        # A stock transformer's bytes don't say what has learned.
+        self.trained = set(message.get("trained", ()))
+        self.trained_with = list(message.get("trained_with", ()))
         if self._model is not None:
             self.apply_freeze()
         return self

@@ -7,10 +7,12 @@ prepares and keeps a program for each number of word pieces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from ..precision import is_bfloat16
@@ -94,17 +96,43 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
     """
     shim = model.layers[0].shims[0]
     limit = max(map(len, windows), default=0)
-    few_shapes = is_bfloat16(shim.precision, shim.device.type)
+    few_shapes = _needs_few_shapes(shim)
     if few_shapes:
         # The longest of each batch would have a shape of its own, so it is padded, too.
         limit = pieces_limit(model) or limit
     parts = parts_of(windows, shim.device.type, limit, few_shapes)
     # One context for all parts, since autocast converts each weight once in a context.
-    with shim.autocast():
+    with shim.autocast(), _frozen_weights_converted_once(shim):
         for part, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
             hidden = shim.predict(inputs).last_hidden_state
             with torch.autocast(shim.device.type, enabled=False):
                 take(part.windows, hidden.float())
+
+
+def _needs_few_shapes(shim: Any) -> bool:
+    # It is oneDNN that does, on CPUs.
+    return shim.device.type == "cpu" and is_bfloat16(shim.precision, "cpu")
+
+
+@contextmanager
+def _frozen_weights_converted_once(shim: Any) -> Iterator[None]:
+    """Let autocast keep what it has converted of frozen weights, too: it keeps converted weights
+    only if they need a gradient. Nothing may be computed here that has a gradient.
+
+    shim (FreezableShim): Whose frozen weights need none outside of this context.
+    """
+    frozen: list[torch.nn.Parameter] = []
+    if torch.is_autocast_enabled(shim.device.type):
+        # By name, not by what needs no gradient now: another thread may be in this context.
+        named = shim._model.named_parameters()
+        frozen = [p for name, p in named if name in shim.frozen and p.is_floating_point()]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
 
 
 def read_and_learn(
@@ -123,13 +151,15 @@ def read_and_learn(
     outputs, backprop_parts = shim.begin_update_in_parts(list(_inputs(model, windows, parts)))
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
-    for part, output in zip(parts, outputs, strict=True):
-        hidden[part.windows, : part.n_pieces] = output.detach().float()
+    order = np.array([number for part in parts for number in part.windows], dtype=np.int64)
+    numbers = to_device(order, shim.device).split([len(part.windows) for part in parts])
+    for own, part, output in zip(numbers, parts, outputs, strict=True):
+        hidden[own, : part.n_pieces] = output.detach().float()
 
     def backprop(d_hidden: torch.Tensor) -> None:
         gradients = [
-            d_hidden[part.windows, : part.n_pieces].to(output.dtype)
-            for part, output in zip(parts, outputs, strict=True)
+            d_hidden[own, : part.n_pieces].to(output.dtype)
+            for own, part, output in zip(numbers, parts, outputs, strict=True)
         ]
         backprop_parts(gradients)
 
@@ -141,5 +171,18 @@ def _inputs(model: Any, windows: Sequence[Window], parts: Sequence[Part]) -> Ite
     pad_id = model.tokenizer.pad_token_id
     for part in parts:
         arrays = model_inputs([windows[i] for i in part.windows], part.n_pieces, pad_id)
-        tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in arrays.items()}
+        tensors = {name: to_device(array, shim.device) for name, array in arrays.items()}
         yield ArgsKwargs(args=(), kwargs=tensors)
+
+
+def to_device(array: NDArray, device: torch.device) -> torch.Tensor:
+    """Copy an array to the transformer's device. A GPU does so while the CPU goes on, which takes
+    memory that the operating system leaves in its place.
+
+    array (ndarray): On the CPU. device (device): Where to.
+    RETURNS (Tensor): The same; on the CPU, in the same memory.
+    """
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

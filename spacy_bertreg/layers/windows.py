@@ -66,12 +66,29 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
 
 
 def pieces_limit(model: Any) -> int | None:
-    """model (TransformerModel): A spacy-transformers TransformerModel.
-    RETURNS (int | None): How many word pieces the transformer can read at once; None if neither it
-        nor its tokenizer says so."""
-    positions = getattr(model.transformer.config, "max_position_embeddings", None)
-    limit = min(model.tokenizer.model_max_length, positions or VERY_LARGE_INTEGER)
+    """Find how many word pieces the transformer can read at once.
+
+    model (TransformerModel): A spacy-transformers TransformerModel.
+    RETURNS (int | None): Their number, special tokens included; None if neither the transformer nor
+        its tokenizer says so.
+    """
+    positions = _n_positions(model.transformer) or VERY_LARGE_INTEGER
+    limit = min(model.tokenizer.model_max_length, positions)
     return None if limit >= VERY_LARGE_INTEGER else int(limit)
+
+
+def _n_positions(transformer: Any) -> int | None:
+    """transformer (PreTrainedModel): A Hugging Face model.
+    RETURNS (int | None): How many word pieces it has positions for; None for any number."""
+    for module in (transformer, *transformer.children()):
+        positions = getattr(module, "position_embeddings", None)
+        padding = getattr(positions, "padding_idx", None)
+        if positions is not None and padding is not None:
+            # Positions begin behind that of padding, as in RoBERTa: of 514, 512 are left.
+            return len(positions.weight) - padding - 1
+    n_positions = getattr(transformer.config, "max_position_embeddings", None)
+    # XLNet says -1.
+    return n_positions if n_positions and n_positions > 0 else None
 
 
 def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints]]:

@@ -30,6 +30,9 @@ def TextRegressor_v1(
     model: Model = chain(joined, head)
     model.init = init
     model.set_ref("doc2vec", doc2vec)
+    if doc2vec.has_ref("tok2vec"):
+        # `spacy debug model` runs the transformer that this listens to.
+        model.set_ref("tok2vec", doc2vec.get_ref("tok2vec"))
     model.set_ref("with_covariates", joined)
     model.set_ref("head", head)
     return model

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.tokens import Doc
+from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from ..layers.outputs import DeferredData, WindowlessData
 from ..layers.pool_wordpieces import pool_wordpieces
 
 
@@ -22,21 +24,51 @@ def TransformerListener_v1(
     upstream (str): Name of the transformer component, or "*" for any.
     RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, width of the transformer).
     RAISES (ValueError): `pooling` is none of the three; when used, the pipeline has no
-        transformer before this component, or it is disabled.
+        transformer before this component, or it is disabled, or the outputs of a document were lost
+        when it was saved.
     """
-    layers: list[Model] = [TransformerListener(upstream), pool_wordpieces(pooling)]
-    return Model("pooled_listener", forward, init=init, layers=layers, dims={"nO": None})
+    listener: Any = TransformerListener(upstream)
+    # The last batch in training, and its vectors.
+    listener.last = None, None
+    layers: list[Model] = [listener, pool_wordpieces(pooling)]
+    # Where spaCy looks for the listener.
+    refs = {"tok2vec": listener}
+    return Model("pooled_listener", forward, init=init, layers=layers, dims={"nO": None}, refs=refs)
 
 
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Callable]:
     listener: Any
     listener, pool = model.layers
-    if not is_train and any(len(doc) and doc._.trf_data is None for doc in docs):
-        # The stock listener would go on with zeros, and every document get the same prediction.
-        raise ValueError(_no_transformer(listener.upstream_name))
-    outputs, backprop_listener = listener(docs, is_train)
+    batch_id = listener.get_batch_id(docs)
+    if is_train:
+        outputs, backprop_listener = listener(docs, is_train)
+    elif docs and all(doc._.trf_data is None for doc in docs) and listener.last[0] == batch_id:
+        # `spacy debug model` predicts for the documents of the last update, without a transformer.
+        return listener.last[1], lambda d_vectors: []
+    else:
+        outputs, backprop_listener = _outputs(listener, docs), lambda d_outputs: []
     vectors, backprop_pool = pool(outputs, is_train)
+    if is_train:
+        listener.last = batch_id, vectors
     return vectors, lambda d_vectors: backprop_listener(backprop_pool(d_vectors))
+
+
+def _outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
+    """RETURNS (list[TransformerData]): What the transformer made of documents that it has read.
+    RAISES (ValueError): It has not read one, or its output was lost. The stock listener would go on
+    with zeros, and every document get the same prediction."""
+    found = [doc._.trf_data for doc in docs]
+    if any(len(doc) and data is None for doc, data in zip(docs, found, strict=True)):
+        raise ValueError(_no_transformer(listener.upstream_name))
+    for doc, data in zip(docs, found, strict=True):
+        is_computed = isinstance(data, DeferredData | WindowlessData)
+        if len(doc) and not is_computed and "last_hidden_state" not in data.model_output:
+            raise ValueError(
+                f"The transformer's output for the text {doc.text[:60]!r} was lost when the "
+                "document was saved, or sent to another process. Run the whole pipeline on its "
+                "text again, as with nlp(doc.text)."
+            )
+    return [TransformerData.empty() if data is None else data for data in found]
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:

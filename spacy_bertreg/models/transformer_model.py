@@ -1,11 +1,9 @@
 """`spacy-bertreg.TransformerModel.v1`: a Hugging Face model, learning or frozen."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
-import torch
 from spacy.tokens import Doc, Span
 from spacy.util import SimpleFrozenDict
 from spacy_transformers.data_classes import FullTransformerBatch, HFObjects
@@ -16,16 +14,12 @@ from thinc.api import Model
 
 from ..freezing import check_freeze
 from ..layers.encoding_cache import EncodingCache
+from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
 from ..layers.outputs import deferred, learning
 from ..precision import Precision
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
-
-# torch's threads do not survive a fork, and their first use in the child would hang: with
-# n_process > 1, each process computes on one thread (explosion/spaCy#6662).
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def TransformerModel_v1(
@@ -60,9 +54,10 @@ def TransformerModel_v1(
         "bfloat16", or "auto" for bfloat16 where the processor or GPU multiplies it faster. Weights
         stay in float32.
     reuse_mb (int): With all frozen, a document's output is computed once in a training and used
-        again, as long as the outputs fit into this many MB of memory: a document takes twelve
-        bytes times the model's width, or, if other components read single tokens, a word piece
-        four. 0 computes it anew each time.
+        again, as long as the outputs fit into this many MB of host memory, all that belongs to them
+        included: a document takes twelve bytes times the model's width, and some 400 more; or, if
+        other components read single tokens, a word piece takes four bytes times the width, and some
+        100 more. 0 computes it anew each time.
     keep_trf_data (bool): Keep all outputs in `doc._.trf_data` of scored documents: tens of
         kilobytes each. False computes them only if something asks for them, and then for all
         documents to come; the heads of this package do with one vector for each document.
@@ -70,6 +65,8 @@ def TransformerModel_v1(
     RAISES (ValueError): `freeze` is none of the allowed values, or both mixed_precision and a
         precision are set; when initialized, there is no such model, or it has no such parameters.
     """
+    # Before the weights are read, too.
+    use_one_thread_in_fork()
     check_freeze(freeze)
     if mixed_precision and precision != "float32":
         raise ValueError(
@@ -111,16 +108,16 @@ def _get_spans_with_tokens(get_spans: SpanGetter, docs: list[Doc]) -> list[list[
 def _forward(
     keep_trf_data: bool, model: Model, docs: list[Doc], is_train: bool
 ) -> tuple[FullTransformerBatch, Callable]:
+    use_one_thread_in_fork()
     shim: Any = model.layers[0].shims[0]
     get_spans: SpanGetter = model.attrs["get_spans"]
     spans = get_spans(docs)
-    encode = partial(deferred, model)
     if not is_train:
-        return encode(spans, whole=keep_trf_data), lambda d_batch: docs
+        return deferred(model, spans, whole=keep_trf_data), lambda d_batch: docs
     if shim.is_frozen and shim.cache.max_bytes:
-        return shim.cache.encode(docs, spans, encode), lambda d_batch: docs
+        return shim.cache.encode(model, docs, spans), lambda d_batch: docs
     if shim.is_frozen or not any(spans):
-        return encode(spans), lambda d_batch: docs
+        return deferred(model, spans), lambda d_batch: docs
     batch, backprop = learning(model, spans)
 
     def backprop_windows(d_batch: FullTransformerBatch) -> list[Doc]:
@@ -131,6 +128,7 @@ def _forward(
 
 
 def _init(stock_init: Callable, model: Model, X: Any = None, Y: Any = None) -> None:
+    use_one_thread_in_fork()
     try:
         stock_init(model, X=X, Y=Y)
     except (OSError, ValueError) as error:

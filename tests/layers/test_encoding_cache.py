@@ -1,12 +1,18 @@
 """Outputs of a frozen transformer that are used again."""
 
+import gc
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
 import spacy
 from conftest import examples_from, train
+from spacy_transformers.data_classes import TransformerData
 from thinc.api import Adam
+
+from spacy_bertreg.layers import outputs
+from spacy_bertreg.layers.outputs import DeferredData
 
 
 def shim(nlp):
@@ -16,8 +22,6 @@ def shim(nlp):
 @pytest.fixture
 def count_encoded(monkeypatch):
     """The number of texts that the transformer reads."""
-    from spacy_bertreg.layers import outputs
-
     counts = []
     tokenize = outputs.tokenize
 
@@ -115,3 +119,93 @@ def test_loading_other_weights_empties_it(make_bert, make_examples):
     assert shim(nlp).cache.n_bytes
     nlp.from_bytes(nlp.to_bytes())
     assert not shim(nlp).cache.n_bytes
+
+
+def random_texts(n_words, n_texts):
+    words = ["market", "quiet", "people", "town", "border", "near", "three", "the"]
+    rng = np.random.default_rng(n_words)
+    return [" ".join(rng.choice(words, size=n_words)) for _ in range(n_texts)]
+
+
+@pytest.mark.parametrize("by_token", [False, True])
+@pytest.mark.parametrize(("n_words", "n_texts"), [(1, 8), (8, 200), (100, 60), (1500, 8)])
+def test_what_is_held_is_what_is_counted(make_bert, make_examples, by_token, n_words, n_texts):
+    nlp, _ = initialized(make_bert, make_examples)
+    model = nlp.get_pipe("transformer").model
+    cache = shim(nlp).cache
+    shim(nlp).is_read_by_token = by_token
+    docs = [nlp.make_doc(text) for text in random_texts(n_words, n_texts)]
+    tracemalloc.start()
+    try:
+        for start in range(0, len(docs), 16):
+            model.begin_update(docs[start : start + 16])
+        counted, entries = cache.n_bytes, list(cache._encodings.values())
+        # tracemalloc doesn't see what torch takes.
+        of_torch = sum(e.model_output.last_hidden_state.nbytes for e in entries if by_token)
+        del entries
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        cache.clear()
+        gc.collect()
+        held = before - tracemalloc.get_traced_memory()[0] + of_torch
+    finally:
+        tracemalloc.stop()
+    assert counted == pytest.approx(held, rel=0.25)
+
+
+def test_an_entry_holds_its_own_document_alone(make_bert, make_examples):
+    nlp, examples = initialized(make_bert, make_examples)
+    train(nlp, examples, Adam(0.01), steps=1)
+    for encoding in shim(nlp).cache._encodings.values():
+        assert encoding.vectors.base is None
+        assert encoding.vectors.shape == (3, 64)
+
+
+def test_single_tokens_of_known_documents_are_read_anew(make_bert, make_examples, count_encoded):
+    nlp, examples = initialized(make_bert, make_examples)
+    model = nlp.get_pipe("transformer").model
+    docs = [eg.predicted for eg in examples] + [nlp.make_doc("")]
+    model.begin_update(docs[:4])
+    data = model.begin_update(docs)[0].doc_data
+    assert all(isinstance(own, DeferredData) for own in data[:-1])
+    assert sum(count_encoded) == 12
+    whole = model.predict(docs).doc_data
+    for own, other in zip(data[:-1], whole, strict=False):
+        hidden = own.model_output.last_hidden_state
+        np.testing.assert_allclose(hidden, other.model_output.last_hidden_state, atol=1e-5)
+        assert own.shape == hidden.shape
+        assert own.wordpieces.strings == other.wordpieces.strings
+    # Once for all of the batch, beside those that it is compared with.
+    assert sum(count_encoded) == 12 + 12 + 12
+    assert not data[-1].model_output
+
+
+class OnDevice(np.ndarray):
+    """Stands in for an array in a GPU's memory."""
+
+
+@pytest.mark.parametrize("by_token", [False, True])
+def test_entries_are_in_host_memory_and_outputs_where_the_transformer_is(
+    make_bert, make_examples, monkeypatch, by_token
+):
+    nlp, examples = initialized(make_bert, make_examples)
+    model = nlp.get_pipe("transformer").model
+    shim(nlp).is_read_by_token = by_token
+    to_device, to_host = lambda a: np.asarray(a).view(OnDevice), lambda a: a.view(np.ndarray)
+    monkeypatch.setattr(outputs, "torch2xp", lambda tensor: to_device(tensor.numpy()))
+    monkeypatch.setattr(outputs, "to_numpy", to_host)
+    monkeypatch.setattr(model.ops, "asarray", to_device)
+    docs = [eg.predicted for eg in examples]
+    first, second = (model.begin_update(docs)[0].doc_data for _ in range(2))
+    for encoding in shim(nlp).cache._encodings.values():
+        is_whole = isinstance(encoding, TransformerData)
+        kept = encoding.model_output.last_hidden_state if is_whole else encoding.vectors
+        assert is_whole == by_token
+        assert type(kept) is np.ndarray
+    for one, other in zip(first, second, strict=True):
+        if by_token:
+            found = [data.model_output.last_hidden_state for data in (one, other)]
+        else:
+            found = [data.pooled("mean") for data in (one, other)]
+        assert [type(array) for array in found] == [OnDevice] * 2
+        np.testing.assert_array_equal(*found)

@@ -14,7 +14,7 @@ from spacy_transformers.architectures import create_TransformerModel_v3
 from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.span_getters import get_strided_spans
 
-from spacy_bertreg.layers.outputs import POOLINGS, DeferredData
+from spacy_bertreg.layers.outputs import POOLINGS, DeferredData, WindowlessData
 from spacy_bertreg.layers.window_encoder import (
     PIECES_AT_ONCE,
     SIZES,
@@ -149,6 +149,45 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] == 1
 
 
+def copied(data):
+    return copy.copy(data).shape, copy.deepcopy(data).shape
+
+
+LOOKS = {
+    "repr": repr,
+    "str": str,
+    "==": lambda data: (data == copy.copy(data), data == 1, data in [1, data], hash(data)),
+    "copies": copied,
+    "pickle": lambda data: pickle.loads(pickle.dumps(data)),  # noqa: S301
+    "to_bytes": lambda data: data.to_bytes(),
+    "hasattr": lambda data: hasattr(data, "__array__"),
+    "vars": lambda data: repr(vars(data)) + str(dir(data)),
+    "width": lambda data: data.width,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_at_outputs_computes_nothing_and_changes_nothing(tiny_bert, monkeypatch, look):
+    from spacy_bertreg.layers import outputs
+    from spacy_bertreg.models.transformer_model import TransformerModel_v1
+
+    model = TransformerModel_v1(tiny_bert)
+    model.initialize()
+    shim = model.layers[0].shims[0]
+    batch = model.predict([spacy.blank("en")(text) for text in TEXTS])
+    readings = []
+    read = outputs.read
+    monkeypatch.setattr(outputs, "read", lambda *args: readings.append(read(*args)))
+    for data in batch.doc_data:
+        assert LOOKS[look](data) is not None
+    assert repr(batch)
+    assert not readings
+    assert not shim.is_read_by_token
+    assert batch.doc_data[0].model_output.last_hidden_state.shape == batch.doc_data[0].shape
+    assert len(readings) == 1
+    assert shim.is_read_by_token
+
+
 def parts_with(lengths, few_shapes, limit=None):
     """lengths (list[int]): Of windows, in word pieces."""
     windows = [range(n) for n in lengths]
@@ -275,3 +314,33 @@ def test_a_batch_without_windows_can_be_trained_on(tiny_bert):
     batch, backprop = model.begin_update(docs)
     assert "last_hidden_state" not in batch.doc_data[0].model_output
     backprop(batch.unsplit_by_doc([[]]))
+
+
+@pytest.mark.parametrize("freeze", ["none", "all"])
+def test_having_no_window_is_not_having_lost_outputs(tiny_bert, freeze):
+    from spacy_bertreg.models.transformer_model import TransformerModel_v1
+
+    def first_alone(docs):
+        return [[doc[:]] if number == 0 else [] for number, doc in enumerate(docs)]
+
+    model = TransformerModel_v1(tiny_bert, freeze=freeze, get_spans=first_alone)
+    model.initialize()
+    docs = [spacy.blank("en")(text) for text in ("Some words.", "Others.", "")]
+    trained = model.begin_update(docs)[0].doc_data
+    deferred = model.predict(docs).doc_data
+    model.layers[0].shims[0].expect_reading_by_token()
+    whole = model.predict(docs).doc_data
+    again = model.begin_update(docs)[0].doc_data
+    for data in (trained, deferred, whole, again):
+        kinds = [type(own) for own in data]
+        assert TransformerData not in kinds[1:]
+        assert kinds[0] is not WindowlessData
+        for own in data[1:]:
+            assert isinstance(own, WindowlessData | DeferredData)
+            assert not own.model_output
+            assert own.wordpieces.strings == []
+    saved = DocBin(store_user_data=True)
+    docs[1]._.trf_data = whole[1]
+    saved.add(docs[1])
+    (loaded,) = DocBin().from_bytes(saved.to_bytes()).get_docs(docs[1].vocab)
+    assert not loaded._.trf_data.model_output

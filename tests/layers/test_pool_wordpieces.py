@@ -1,10 +1,17 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from spacy_transformers.data_classes import TransformerData, WordpieceBatch
 from thinc.types import Ragged
 from transformers.file_utils import ModelOutput
 
-from spacy_bertreg.layers.pool_wordpieces import pool_wordpieces, wordpiece_weights
+from spacy_bertreg.layers.outputs import DeferredData
+from spacy_bertreg.layers.pool_wordpieces import (
+    _on_device,
+    pool_wordpieces,
+    wordpiece_weights,
+)
 
 rng = np.random.default_rng(0)
 WIDTH = 4
@@ -95,3 +102,54 @@ def test_gradient_agrees_with_finite_differences(pooling, doc):
 def test_unknown_pooling():
     with pytest.raises(ValueError, match="pooling is 'sum'. Expected one of: mean, max, cls"):
         pool_wordpieces("sum")
+
+
+class Vectors:
+    """A reading whose vectors are at hand."""
+
+    width = WIDTH
+
+    def __init__(self, shapes: list[tuple[int, int]]) -> None:
+        self.shapes = shapes
+        self.vectors = rng.normal(size=(len(shapes), WIDTH)).astype("f")
+        self.n_asked = 0
+
+    def pooled(self, pooling: str):
+        self.n_asked += 1
+        return self.vectors
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_documents_of_several_readings_stay_in_order(pooling):
+    one, two = Vectors([(1, 3), (0, 0), (2, 4)]), Vectors([(1, 2), (1, 5)])
+    docs = [
+        DeferredData(two, 1),
+        SHORT,
+        DeferredData(one, 2),
+        EMPTY,
+        DeferredData(one, 1),
+        DeferredData(two, 0),
+        LONG,
+        DeferredData(one, 0),
+    ]
+    vectors, backprop = pooled(pooling, docs)
+    own = [pooled(pooling, [doc])[0][0] for doc in (SHORT, LONG)]
+    empty = np.zeros(WIDTH)
+    expected = [two.vectors[1], own[0], one.vectors[2], empty]
+    expected += [empty, two.vectors[0], own[1], one.vectors[0]]
+    np.testing.assert_array_equal(vectors, np.stack(expected))
+    assert (one.n_asked, two.n_asked) == (1, 1)
+    gradients = [d.model_output.last_hidden_state for d in backprop(np.ones_like(vectors))]
+    shapes = [(1, 5), (1, 5), (2, 4), (1, 2), (2, 4), (1, 3)]
+    assert [d.shape for d in gradients] == [(*shape, WIDTH) for shape in shapes]
+    assert [bool(d.any()) for d in gradients] == [False, True, False, False, True, False]
+
+
+def test_arrays_are_copied_to_a_gpu_at_once():
+    copies = []
+    xp = SimpleNamespace(asarray=lambda array: copies.append(array) or array)
+    arrays = [wordpiece_weights(doc) for doc in (SHORT, LONG, WITHOUT_PIECES)]
+    found = _on_device(SimpleNamespace(ops=SimpleNamespace(xp=xp)), arrays)
+    assert len(copies) == 1
+    for own, expected in zip(found, arrays, strict=True):
+        np.testing.assert_array_equal(own, expected)
