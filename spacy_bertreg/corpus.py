@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
+from spacy.vocab import Vocab
 
 from .covariates import copy_covariates
+
+Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
 def Corpus_v1(
@@ -15,21 +18,30 @@ def Corpus_v1(
     limit: int = 0,
     max_length: int = 0,
     shuffle: bool = False,
-    augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
+    augmenter: Augmenter | None = None,
 ) -> Callable[[Language], Iterable[Example]]:
-    """spaCy's spacy.Corpus.v1, with the documents' covariates, which that leaves out.
+    """Read documents for training as spaCy's spacy.Corpus.v1 does, and lose nothing that belongs to
+    them: covariates, weight, group and targets stay, also where an augmenter changes the text, and
+    long documents are cut, where spaCy leaves them out or splits them.
 
-    path, limit, max_length, shuffle, augmenter: See spacy.Corpus.v1.
+    path (str | Path | None): A .spacy file, or a folder of such.
+    limit (int): Number of documents to read; 0 for all.
+    max_length (int): Number of tokens to which longer documents are cut; 0 for no limit.
+    shuffle (bool): Whether to shuffle the documents, all of which are then in memory.
+    augmenter (Callable | None): Makes other examples of each, from the registry "augmenters".
     RETURNS (Callable[[Language], Iterable[Example]]): The reader.
-    RAISES (ValueError): No path.
+    RAISES (ValueError): No path, or a negative length.
     """
     if path is None:
         raise ValueError(
             "A corpus has no path. Expected a .spacy file, as --paths.train corpus/train.spacy and "
             "--paths.dev corpus/dev.spacy."
         )
-    settings: dict[str, Any] = {"limit": limit, "max_length": max_length, "shuffle": shuffle}
-    corpus = Corpus(path, augmenter=augmenter, **settings)
+    if max_length < 0:
+        raise ValueError(f"max_length is {max_length} in [corpora]. Expected 0 or more.")
+    keeping = None if augmenter is None else _keeping_user_data(augmenter)
+    corpus = _CuttingCorpus(path, limit=limit, shuffle=shuffle, augmenter=keeping)
+    corpus.cut_at = max_length
 
     def read(nlp: Language) -> Iterator[Example]:
         for example in corpus(nlp):
@@ -37,3 +49,32 @@ def Corpus_v1(
             yield example
 
     return read
+
+
+class _CuttingCorpus(Corpus):
+    """spaCy's corpus, with long documents cut to their first tokens."""
+
+    cut_at = 0
+
+    def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
+        for doc in super().read_docbin(vocab, locs):
+            yield _cut(doc, self.cut_at) if 0 < self.cut_at < len(doc) else doc
+
+
+def _cut(doc: Doc, n_tokens: int) -> Doc:
+    first = doc[:n_tokens].as_doc(copy_user_data=True)
+    # spaCy takes a key of three letters for a span's start, end and label, and leaves it out.
+    first.cats = dict(doc.cats)
+    return first
+
+
+def _keeping_user_data(augmenter: Augmenter) -> Augmenter:
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        # Values of extensions, under tuples, may belong to places in the old text.
+        kept = {k: v for k, v in example.reference.user_data.items() if isinstance(k, str)}
+        for augmented in augmenter(nlp, example):
+            for key, value in kept.items():
+                augmented.reference.user_data.setdefault(key, value)
+            yield augmented
+
+    return augment

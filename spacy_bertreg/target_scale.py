@@ -101,12 +101,19 @@ class TargetScale:
         """values (ndarray): In the targets' units, shape (documents, targets).
         RETURNS (ndarray): Transformed, and not standardised.
         RAISES (ValueError): A value is out of its transform's range; the message names it."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns = [
-                _check_range(target, kind, limits, _forward(kind, limits)(column), column)
-                for target, kind, limits, column in self._each(values)
-            ]
+        columns = [
+            _check_range(target, kind, limits, self.try_transform(i, values[:, i]), values[:, i])
+            for i, (target, kind, limits, _) in enumerate(self._each(values))
+        ]
         return np.stack(columns, axis=1) if columns else np.zeros_like(values)
+
+    def try_transform(self, target: int, values: Floats) -> Floats:
+        """Transform values of one target, whether or not its transform can take them.
+
+        target (int): Its place among the targets. values (ndarray): In its unit, shape (n,).
+        RETURNS (ndarray): Transformed; infinite or NaN for what is out of the transform's range."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _forward(self.transforms[target], self.bounds[target])(values)
 
     def scale(self, values: Floats) -> Floats:
         """values (ndarray): In the targets' units, shape (documents, targets).

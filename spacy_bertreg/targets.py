@@ -1,9 +1,11 @@
 """Targets: which there are, and their observed values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from .numbers import number_or_nan
@@ -11,26 +13,52 @@ from .numbers import number_or_nan
 Floats = NDArray[np.float64]
 
 
+# Key of `doc.user_data` under which targets may be, {"severity": 3.2}, where `doc.cats` holds the
+# labels of a text classifier: spaCy's takes nothing but 0 and 1 there.
+TARGETS = "targets"
+
+
+def observed_values(doc: Doc) -> Mapping[str, Any]:
+    """Get the observed values of an annotated document.
+
+    doc (Doc): With numbers by target in `doc.user_data["targets"]` or, where there is no such key,
+        in `doc.cats`.
+    RETURNS (Mapping[str, Any]): Them.
+    RAISES (ValueError): What stands in `doc.user_data["targets"]` is no dict.
+    """
+    own = doc.user_data.get(TARGETS, doc.cats)
+    if not isinstance(own, Mapping):
+        raise ValueError(
+            f"user_data[{TARGETS!r}] is {own!r} for the text {doc.text[:60]!r}. Expected a dict of "
+            "numbers by target."
+        )
+    return own
+
+
 def find_targets(examples: Iterable[Example]) -> list[str]:
-    """RETURNS (list[str]): The keys of the references' `cats`, in order of first appearance."""
-    return list(dict.fromkeys(key for eg in examples for key in eg.reference.cats))
+    """Find the targets that examples hold.
+
+    examples (Iterable[Example]): Values as `observed_values` finds them in `example.reference`.
+    RETURNS (list[str]): Their names, in order of first appearance."""
+    return list(dict.fromkeys(key for eg in examples for key in observed_values(eg.reference)))
 
 
 def gold_values(examples: Iterable[Example], targets: Sequence[str]) -> Floats:
     """Read the observed values of the targets.
 
-    examples (Iterable[Example]): Values in `example.reference.cats`. Other keys than the
-        targets are ignored: they may belong to other components.
+    examples (Iterable[Example]): Values as `observed_values` finds them in `example.reference`.
+        Other keys than the targets are ignored: they may belong to other components.
     targets (Sequence[str]): Names of the targets.
     RETURNS (ndarray): float64, shape (examples, targets), NaN where a value is unknown.
     RAISES (ValueError): A value is infinite or not a number.
     """
     rows = [
         [
-            number_or_nan(eg.reference.cats.get(target), f"Target {target!r}", eg.reference.text)
+            number_or_nan(observed.get(target), f"Target {target!r}", eg.reference.text)
             for target in targets
         ]
         for eg in examples
+        for observed in [observed_values(eg.reference)]
     ]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
 
@@ -51,7 +79,8 @@ def settle_targets(
     if not chosen:
         raise ValueError(
             f"Component {name!r} found no target in {len(examples)} training examples. Expected "
-            "numbers in doc.cats, as `python -m spacy bertreg convert` writes them."
+            f"numbers in doc.cats or doc.user_data[{TARGETS!r}], as `python -m spacy bertreg "
+            "convert` writes them."
         )
     values = gold_values(examples, chosen)
     for column, target in enumerate(chosen):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from spacy.attrs import ORTH
+from spacy.strings import StringStore
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
@@ -84,7 +85,6 @@ class ContextRules:
         self._context = context
         self._lexicon = lexicon
         self._window = window
-        self._strings = tokenizer.vocab.strings
         self._kinds: dict[int, TokenKind] = {}
         sizes = defaultdict(list)
         for category, weight in zip(lexicon.categories, lexicon.weights, strict=True):
@@ -97,7 +97,8 @@ class ContextRules:
         """
         if not matches:
             return []
-        kinds = [self._kind(key) for key in doc.to_array(ORTH).tolist()]
+        strings = doc.vocab.strings
+        kinds = [self._kind(key, strings) for key in doc.to_array(ORTH).tolist()]
         sentences = _sentences(kinds)
         marks = Counter(s for s, kind in zip(sentences, kinds, strict=True) if kind == "!")
         categories = [self._lexicon.categories[match.entry] for match in matches]
@@ -146,10 +147,10 @@ class ContextRules:
             distance += 1
         return added, factor
 
-    def _kind(self, key: int) -> TokenKind:
+    def _kind(self, key: int, strings: StringStore) -> TokenKind:
         kind = self._kinds.get(key)
         if kind is None:
-            text = self._strings[key]
+            text = strings[key]
             if "!" in text and not any(map(str.isalnum, text)):
                 kind = "!"
             elif text in SENTENCE_ENDS:

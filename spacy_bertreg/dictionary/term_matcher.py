@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Literal, NamedTuple
 
 from spacy.attrs import LEMMA, LOWER, ORTH
+from spacy.strings import StringStore
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
@@ -64,7 +65,6 @@ class TermMatcher:
         match_on (str): What of a token is compared with the term: "text" or "lemma".
         """
         self._case_sensitive = case_sensitive
-        self._strings = tokenizer.vocab.strings
         if match_on == "lemma":
             self._attribute = LEMMA
         else:
@@ -107,7 +107,8 @@ class TermMatcher:
         keys = doc.to_array(self._attribute).tolist()
         new = set(keys).difference(self._texts)
         if new:
-            self._learn(keys, new)
+            # A word's number is the same in all vocabularies, but only its own knows the word.
+            self._learn(keys, new, doc.vocab.strings)
         starts = self._starts
         matches: list[Match] = []
         n_words = len(keys)
@@ -146,14 +147,14 @@ class TermMatcher:
         found += [node.globs[glob] for node in nodes for glob in globs if glob in node.globs]
         return found
 
-    def _learn(self, keys: list[int], new: set[int]) -> None:
+    def _learn(self, keys: list[int], new: set[int], strings: StringStore) -> None:
         """Look up which words and globs each new token is an instance of."""
         if len(self._texts) > MAX_KNOWN_WORDS:
             for memory in (self._texts, self._globs, self._starts):
                 memory.clear()
             new = set(keys)
         for key in new:
-            word = normalize(self._strings[key], case_sensitive=self._case_sensitive)
+            word = normalize(strings[key], case_sensitive=self._case_sensitive)
             self._texts[key] = word if word.strip() else None
             if self._texts[key] is None:
                 self._starts[key] = []

@@ -15,6 +15,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_get_examples
 from thinc.api import Config
 
+from ..annotations import register_extension
 from ..covariates import CovariateScale, copy_covariates
 from ..dictionary.fitting import fit_dictionary
 from ..dictionary.formats import parse_saved
@@ -28,7 +29,8 @@ from ..scorer import SCORE_WEIGHTS, regression_score
 from ..target_scale import TargetScale, settle_transforms
 from ..targets import settle_targets
 from ..weights import training_weights
-from .regressor import Regressor, check_choice, check_output_key
+from .regressor import PipelineReference, Regressor, check_choice, check_output_key
+from .training_record import TrainingRecord
 
 # spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
 MAX_BATCH_SIZE = 64
@@ -44,7 +46,7 @@ transform = "standardize"
 bounds = null
 smearing = false
 covariates = []
-spans_key = "dictionary_regressor"
+spans_key = "{name}"
 scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
 """
 DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["dictionary_regressor"]
@@ -71,8 +73,10 @@ def make_dictionary_regressor(
     spans_key: str | None,
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "DictionaryRegressor":
-    """Create a DictionaryRegressor; see there for the arguments."""
-    return DictionaryRegressor(
+    """Create a DictionaryRegressor; see there for the arguments.
+
+    RAISES (ValueError): Another one of the pipeline writes to the same place in `doc.spans`."""
+    component = DictionaryRegressor(
         nlp.tokenizer,
         name,
         output_key=output_key,
@@ -87,6 +91,15 @@ def make_dictionary_regressor(
         spans_key=spans_key,
         scorer=scorer,
     )
+    component.pipeline = PipelineReference(nlp)
+    for other, part in nlp.pipeline:
+        own = getattr(part, "spans_key", None) if isinstance(part, DictionaryRegressor) else None
+        if own is not None and own == component.spans_key:
+            raise ValueError(
+                f"The components {other!r} and {name!r} both write to doc.spans[{own!r}]. Expected "
+                f"different keys, as with spans_key = '{{name}}' in [components.{name}]."
+            )
+    return component
 
 
 class DictionaryRegressor(Regressor, Pipe):
@@ -94,7 +107,8 @@ class DictionaryRegressor(Regressor, Pipe):
     written to `doc.cats[target]` in the target's unit. Learned as a whole in `initialize`.
 
     The terms are in `doc.spans["dictionary_regressor"]`: `span.label_` is the term as listed,
-    `span.id_` its category, and `span._.contribution` what it adds to the prediction: in the
+    `span.id_` its category, `span.kb_id_` the dictionary's key in `doc.spans`, and
+    `span._.contribution` what it adds to the prediction: in the
     target's unit, or on the transformed scale where the transform is curved.
     """
 
@@ -112,7 +126,7 @@ class DictionaryRegressor(Regressor, Pipe):
         bounds: Sequence[float] | dict[str, list[float]] | None = None,
         smearing: bool = False,
         covariates: Sequence[str] = (),
-        spans_key: str | None = "dictionary_regressor",
+        spans_key: str | None = "{name}",
         scorer: Callable[..., dict[str, Any]] | None = regression_score,
     ) -> None:
         """Create an untrained component.
@@ -133,8 +147,8 @@ class DictionaryRegressor(Regressor, Pipe):
             curved, by Duan's smearing (1983) with the residuals of the training documents.
         covariates (Sequence[str]): Numbers in `doc.user_data["covariates"]` that go to the readout
             beside the terms; "log_length" is made from the document.
-        spans_key (str | None): Where in `doc.spans` the matched terms are put; None for nowhere,
-            which is faster.
+        spans_key (str | None): Where in `doc.spans` the matched terms are put, with the field
+            {name}; None for nowhere, which is faster.
         scorer (Callable | None): Compares predictions with observed values.
         RAISES (ValueError): `output_key` does not hold {target}, or another setting is not one of
             those above.
@@ -158,7 +172,14 @@ class DictionaryRegressor(Regressor, Pipe):
         if context_window < 1:
             raise ValueError(f"context_window is {context_window} in {where}. Expected 1 or more.")
         self.scorer = scorer
+        self.record = TrainingRecord()
         self._model: DictionaryModel | None = None
+
+    @property
+    def spans_key(self) -> str | None:
+        """RETURNS (str | None): Where in `doc.spans` the matched terms are; None for nowhere."""
+        key = self.cfg["spans_key"]
+        return None if key is None else str(key).replace("{name}", self.name)
 
     @property
     def lexicon(self) -> Lexicon:
@@ -206,7 +227,6 @@ class DictionaryRegressor(Regressor, Pipe):
         RAISES (ValueError): No list is named or to be learned, or it can't be read, no targets in
             the examples, or a value is not finite.
         """
-        self.start_clock(nlp)
         validate_get_examples(get_examples, "DictionaryRegressor.initialize")
         where = f"[initialize.components.{self.name}]"
         if not lexicon and not learn:
@@ -220,6 +240,7 @@ class DictionaryRegressor(Regressor, Pipe):
             if value < 1:
                 raise ValueError(f"{setting} is {value} in {where}. Expected 1 or more.")
         examples = list(get_examples())
+        self.begin_training(nlp, [eg.reference for eg in examples])
         for example in examples:
             copy_covariates(example.reference, example.predicted)
         names, values = settle_targets(examples, targets, self.name)
@@ -227,8 +248,6 @@ class DictionaryRegressor(Regressor, Pipe):
             names, self.cfg["transform"], self.cfg["bounds"], f"[components.{self.name}]"
         )
         self.scale = TargetScale.fit(names, values, kinds, limits)
-        self.calibration = None
-        self.note_training_texts(eg.reference for eg in examples)
         docs = self._documents(examples, nlp)
         weights = training_weights(examples, self.name)
         transformed = self.scale.transform(values)
@@ -251,12 +270,14 @@ class DictionaryRegressor(Regressor, Pipe):
             weights=weights,
         )
         self.cfg["targets"] = names
+        self.record.is_trained = True
+        self.check_keys()
         if self.cfg["smearing"]:
             errors = (transformed - self._model.predict(docs)) / np.array(self.scale.std)
             known = [column[~np.isnan(column)].tolist() for column in errors.T]
             self.scale = self.scale.with_residuals(known)
-        self.state_covariates(nlp)
-        self.note_time()
+        self.list_covariates(nlp)
+        self.end_step()
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
         docs = [eg.predicted for eg in examples]
@@ -304,12 +325,13 @@ class DictionaryRegressor(Regressor, Pipe):
                 error_handler(self.name, self, docs, error)
 
     def _annotate(self, docs: list[Doc]) -> None:
-        if self.cfg["spans_key"] is None:
+        key = self.spans_key
+        if key is None:
             self.set_annotations(docs, self.predict(docs))
             return
         explained = self.explain(docs)
         self.set_annotations(docs, self._predictions(explained.scores))
-        self._set_spans(docs, explained)
+        self._set_spans(docs, explained, key)
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """docs (Iterable[Doc]): The documents; they are not changed.
@@ -337,18 +359,19 @@ class DictionaryRegressor(Regressor, Pipe):
         self._check_lemmas(docs)
         return self._model.explain(docs)  # type: ignore[union-attr]
 
-    def _set_spans(self, docs: Sequence[Doc], explained: Explained) -> None:
-        key = self.cfg["spans_key"]
-        strings = self.tokenizer.vocab.strings
+    def _set_spans(self, docs: Sequence[Doc], explained: Explained, key: str) -> None:
+        strings = docs[0].vocab.strings
         entries = set(explained.matches.entries.tolist())
         labels = {entry: strings.add(self.lexicon.terms[entry]) for entry in entries}
         ids = {entry: strings.add(self.lexicon.categories[entry]) for entry in entries}
+        # By which a span that was taken from its group is told from another dictionary's.
+        owner = strings.add(key)
         contributions = explained.contributions.T.tolist()
         bases = explained.base.tolist()
         first = 0
         for doc, matches, base in zip(docs, explained.found, bases, strict=True):
             spans = [
-                Span(doc, start, end, label=labels[entry], span_id=ids[entry])
+                Span(doc, start, end, label=labels[entry], kb_id=owner, span_id=ids[entry])
                 for entry, start, end in matches
             ]
             end = first + len(matches)
@@ -451,14 +474,17 @@ class DictionaryRegressor(Regressor, Pipe):
 
 def _contributions(span: Span) -> dict[str, float] | None:
     """RETURNS (dict[str, float] | None): By target, what a matched term adds to the prediction."""
-    for group in span.doc.spans.values():
-        by_target = group.attrs.get("contributions")
-        places = [(other.start, other.end, other.label, other.id) for other in group]
-        place = (span.start, span.end, span.label, span.id)
-        if by_target is not None and place in places:
-            index = places.index(place)
-            return {target: values[index] for target, values in by_target.items()}
-    return None
+    # The group is that of the dictionary which found the term, even if another found it too.
+    group = span.doc.spans.get(span.kb_id_)
+    by_target = None if group is None else group.attrs.get("contributions")
+    if group is None or by_target is None:
+        return None
+    places = [(other.start, other.end, other.label, other.id) for other in group]
+    place = (span.start, span.end, span.label, span.id)
+    if place not in places:
+        return None
+    index = places.index(place)
+    return {target: values[index] for target, values in by_target.items()}
 
 
 def _contribution(span: Span) -> float | None:
@@ -467,6 +493,5 @@ def _contribution(span: Span) -> float | None:
     return None if contributions is None else next(iter(contributions.values()))
 
 
-if not Span.has_extension("contribution"):
-    Span.set_extension("contribution", getter=_contribution)
-    Span.set_extension("contributions", getter=_contributions)
+register_extension(Span, "contribution", getter=_contribution)
+register_extension(Span, "contributions", getter=_contributions)

@@ -1,7 +1,6 @@
 """What all regressors share: targets, annotations and scores."""
 
-import hashlib
-import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from string import Formatter
 from typing import Any
@@ -13,17 +12,29 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..annotations import get_annotation, set_annotation
 from ..covariates import LOG_LENGTH
 from ..intervals import Calibration
 from ..predictions import Predictions
+from ..scorer import merge_scores
 from ..target_scale import TargetScale
+from .training_record import TrainingRecord
 
-# `score`: prediction for the first target. The others hold a dict by key of `doc.cats`, or None:
-# `interval` (low, high), if the pipeline is calibrated; `quantiles` by level, of a pinball loss;
-# and `std`, a predicted standard deviation.
-for extension in ("score", "interval", "quantiles", "std"):
-    if not Doc.has_extension(extension):
-        Doc.set_extension(extension, default=None)
+
+class PipelineReference:
+    """The pipeline that a component was made or initialized for, as long as it is there. A copy or
+    a pickle of it refers to none."""
+
+    def __init__(self, nlp: Language | None = None) -> None:
+        """nlp (Language | None): The pipeline."""
+        self._nlp = (lambda: None) if nlp is None else weakref.ref(nlp)
+
+    def __call__(self) -> Language | None:
+        """RETURNS (Language | None): The pipeline; None if there is none any more."""
+        return self._nlp()
+
+    def __reduce__(self) -> tuple:
+        return PipelineReference, ()
 
 
 class Regressor:
@@ -36,7 +47,10 @@ class Regressor:
     levels (tuple[float, ...]): Of the quantiles that the model predicts; empty for none.
     has_std (bool): Whether the spread that it predicts is a standard deviation.
     lowest (float): The least value there can be on the model's scale.
-    calibration (Calibration | None): How wide intervals are; None before `bertreg calibrate`.
+    calibration (Calibration | None): How wide intervals are; None before `bertreg calibrate`, and
+        again after any further training.
+    pipeline (PipelineReference): The pipeline that it belongs to.
+    record (TrainingRecord): What it was trained on, and for how long.
     """
 
     name: str
@@ -47,14 +61,48 @@ class Regressor:
     has_std: bool = False
     lowest: float = -np.inf
     calibration: Calibration | None = None
-    _training_texts: frozenset[bytes] = frozenset()
-    _meta: dict[str, Any] | None = None
-    _started: float = 0.0
+    pipeline = PipelineReference()
+    record: TrainingRecord
 
     @property
     def targets(self) -> tuple[str, ...]:
         """RETURNS (tuple[str, ...]): Names of the targets; empty before initialization."""
         return tuple(self.cfg["targets"])
+
+    @property
+    def is_trained(self) -> bool:
+        """RETURNS (bool): Whether it has learned from any example."""
+        return self.record.is_trained
+
+    def peers(self) -> list["Regressor"]:
+        """Find the regressors of the same pipeline.
+
+        RETURNS (list[Regressor]): Them and this one, in the pipeline's order. This one alone where
+            the pipeline is not known, as that of a component which was sourced into another."""
+        nlp = self.pipeline()
+        components: list[object] = [] if nlp is None else [part for _, part in nlp.pipeline]
+        found = [part for part in components if isinstance(part, Regressor)]
+        if not any(part is self for part in found):
+            return [self]
+        for part in found:
+            part.pipeline = self.pipeline
+        return found
+
+    def check_keys(self) -> None:
+        """RAISES (ValueError): Another regressor of the pipeline writes to the same key."""
+        writers = {
+            key: peer.name
+            for peer in self.peers()
+            if peer is not self
+            for key in peer.output_keys.values()
+        }
+        for key in self.output_keys.values():
+            if key in writers:
+                raise ValueError(
+                    f"The components {writers[key]!r} and {self.name!r} both write to "
+                    f"doc.cats[{key!r}]. Expected different keys, as with output_key = "
+                    f"'{{name}}:{{target}}' in [components.{self.name}]."
+                )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -86,14 +134,14 @@ class Regressor:
             stds = predictions.spread * np.array(self.scale.std)
         for i, (doc, row) in enumerate(zip(docs, predictions.values.tolist(), strict=True)):
             doc.cats.update(zip(keys, row, strict=True))
-            doc._.score = row[0]
+            set_annotation(doc, "score", row[0])
             if intervals is not None:
-                _note(doc, "interval", keys, map(tuple, intervals[i].tolist()))
+                _add(doc, "interval", keys, map(tuple, intervals[i].tolist()))
             if quantiles is not None:
                 rows = [dict(zip(self.levels, q, strict=True)) for q in quantiles[i].tolist()]
-                _note(doc, "quantiles", keys, rows)
+                _add(doc, "quantiles", keys, rows)
             if stds is not None:
-                _note(doc, "std", keys, stds[i].tolist())
+                _add(doc, "std", keys, stds[i].tolist())
 
     def _unscale(self, scaled: NDArray) -> NDArray:
         """scaled (ndarray): Shape (documents, targets, n). RETURNS (ndarray): In the units."""
@@ -101,62 +149,76 @@ class Regressor:
         return np.stack(columns, axis=-1)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """examples (Iterable[Example]): Annotated examples.
-        RETURNS (dict[str, Any]): What the scorer gives; see `regression_score`.
-        """
-        if self.scorer is None or not self.targets:
-            return {}
-        return self.scorer(
-            examples,
-            output_keys=self.output_keys,
-            scale=self.scale,
-            calibration=self.calibration,
-            **kwargs,
-        )
+        """Compare predictions with observed values, for all regressors of the pipeline at once, as
+        spaCy keeps one value of each name.
 
-    def note_training_texts(self, docs: Iterable[Doc]) -> None:
-        """docs (Iterable[Doc]): The training documents. Marks of their texts are kept, so that
-        nothing is calibrated on them."""
-        self._training_texts = frozenset(map(_mark, docs))
+        examples (Iterable[Example]): Annotated examples.
+        RETURNS (dict[str, Any]): What the scorer gives, see `regression_score`; of several
+            regressors as `merge_scores` has it.
+        """
+        examples = list(examples)
+        scores = {}
+        for peer in self.peers():
+            if peer.scorer is not None and peer.targets:
+                scores[peer.name] = peer.scorer(
+                    examples,
+                    output_keys=peer.output_keys,
+                    scale=peer.scale,
+                    calibration=peer.calibration,
+                    **kwargs,
+                )
+        return merge_scores(scores)
 
     def was_trained_on(self, docs: Sequence[Doc]) -> NDArray[np.bool_]:
-        """docs (Sequence[Doc]): Some documents.
+        """Say which texts were trained on.
+
+        docs (Sequence[Doc]): Some documents.
         RETURNS (ndarray): For each, whether a training document had the same text."""
-        return np.array([_mark(doc) in self._training_texts for doc in docs], dtype=bool)
+        return self.record.holds(docs)
+
+    def forget_training_texts(self) -> None:
+        """Delete the marks of the training texts, as before handing on a pipeline: by them, anyone
+        can ask whether a given text was trained on. `calibrate` then can't tell any more."""
+        self.record.forget_texts()
 
     def _learned(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): What all regressors save, for msgpack."""
         return {
             "scale": self.scale.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
-            "training_texts": b"".join(sorted(self._training_texts)),
+            "record": self.record.to_dict(),
         }
 
     def _load_learned(self, data: dict[str, Any]) -> None:
         self.scale = TargetScale.from_dict(data["scale"])
         calibration = data["calibration"]
         self.calibration = None if calibration is None else Calibration.from_dict(calibration)
-        marks = data["training_texts"]
-        self._training_texts = frozenset(
-            marks[i : i + MARK_BYTES] for i in range(0, len(marks), MARK_BYTES)
-        )
+        self.record = TrainingRecord.from_dict(data["record"])
+        self.check_keys()
 
-    def state_covariates(self, nlp: Language | None) -> None:
-        """nlp (Language | None): The pipeline, whose meta.json shall name the covariates that
-        documents must have."""
+    def begin_training(self, nlp: Language | None, docs: Iterable[Doc]) -> None:
+        """Begin a training from scratch.
+
+        nlp (Language | None): The pipeline. docs (Iterable[Doc]): The training documents."""
+        if nlp is not None:
+            self.pipeline = PipelineReference(nlp)
+        self.record.begin(docs)
+        self.calibration = None
+
+    def end_step(self) -> None:
+        """Note how long training has taken, here and in the pipeline's meta.json."""
+        self.record.stop_clock()
+        nlp = self.pipeline()
+        if nlp is not None:
+            nlp.meta["training_seconds"] = round(self.record.seconds, 2)
+
+    def list_covariates(self, nlp: Language | None) -> None:
+        """Name the covariates that documents must have in the pipeline's meta.json.
+
+        nlp (Language | None): The pipeline."""
         names = [name for name in self.cfg["covariates"] if name != LOG_LENGTH]
         if nlp is not None and names:
             nlp.meta.setdefault("covariates", {})[self.name] = names
-
-    def start_clock(self, nlp: Language | None) -> None:
-        """nlp (Language | None): The pipeline, whose meta.json shall say how long training took."""
-        self._meta = None if nlp is None else nlp.meta
-        self._started = time.monotonic()
-
-    def note_time(self) -> None:
-        """Write the seconds since `start_clock` to the pipeline's `training_seconds`."""
-        if self._meta is not None:
-            self._meta["training_seconds"] = round(time.monotonic() - self._started, 2)
 
     def require_initialized(self) -> None:
         """RAISES (ValueError): The component has not learned any targets yet."""
@@ -167,19 +229,10 @@ class Regressor:
             )
 
 
-# With 64 bits, two of a million texts share a mark once in 37 million collections.
-MARK_BYTES = 8
-
-
-def _mark(doc: Doc) -> bytes:
-    text = doc.text.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=MARK_BYTES).digest()
-
-
-def _note(doc: Doc, extension: str, keys: Sequence[str], values: Iterable[Any]) -> None:
-    # With those of another regressor in the same pipeline.
-    noted = {**(doc._.get(extension) or {}), **dict(zip(keys, values, strict=True))}
-    doc._.set(extension, noted)
+def _add(doc: Doc, name: str, keys: Sequence[str], values: Iterable[Any]) -> None:
+    # To those of another regressor in the same pipeline.
+    before = get_annotation(doc, name) or {}
+    set_annotation(doc, name, {**before, **dict(zip(keys, values, strict=True))})
 
 
 def has_words(docs: Iterable[Doc]) -> NDArray[np.bool_]:

@@ -24,7 +24,8 @@ from ..scorer import SCORE_WEIGHTS, regression_score
 from ..target_scale import MAX_RESIDUALS, TargetScale, settle_transforms
 from ..targets import gold_values, settle_targets
 from ..weights import document_weights, settle_target_weights, training_weights
-from .regressor import Regressor, check_output_key, has_words
+from .regressor import PipelineReference, Regressor, check_output_key, has_words
+from .training_record import TrainingRecord
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
@@ -70,7 +71,7 @@ def make_text_regressor(
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "TextRegressor":
     """Create a TextRegressor; see there for the arguments."""
-    return TextRegressor(
+    component = TextRegressor(
         nlp.vocab,
         model,
         name,
@@ -83,6 +84,8 @@ def make_text_regressor(
         loss=loss,
         scorer=scorer,
     )
+    component.pipeline = PipelineReference(nlp)
+    return component
 
 
 class TextRegressor(Regressor, TrainablePipe):
@@ -151,9 +154,14 @@ class TextRegressor(Regressor, TrainablePipe):
                 'which is a transform of its own. Expected transform = "none".'
             )
         self.scorer = scorer
+        self.record = TrainingRecord()
         self._weight = 1.0
         self._target_weights: list[float] = []
         self._residuals: list[deque[float]] = []
+        # Backward passes since the last step, and how many tensors of the transformers had learned
+        # when the pipeline's report was written last.
+        self._n_passes = 0
+        self._n_reported: int | None = None
         # In the model and not in cfg: spaCy's JSON keeps ten decimals, which is not exact.
         self.model.attrs["learned"] = {}
 
@@ -181,37 +189,47 @@ class TextRegressor(Regressor, TrainablePipe):
         RAISES (ValueError): No targets in the examples; a value is not finite, or out of its
             transform's range; or a covariate is missing.
         """
-        self.start_clock(nlp)
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
         docs = [eg.reference for eg in examples]
+        self.begin_training(nlp, docs)
         names, values = settle_targets(examples, targets or labels, self.name)
         where = f"[components.{self.name}]"
         kinds, limits = settle_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
         self._target_weights = settle_target_weights(names, self.cfg["target_weights"], where)
         self._weight = float(training_weights(examples, self.name).mean())
         self.scale = TargetScale.fit(names, values, kinds, limits, log_link=self.loss.log_link)
-        self.calibration = None
-        self.note_training_texts(docs)
         self._residuals = [deque(maxlen=len(examples)) for _ in names]
         self.cfg["targets"] = names
+        self.check_keys()
         covariates = CovariateScale.fit(docs, self.cfg["covariates"], self.name)
         set_covariates(self.model.get_ref("with_covariates"), covariates, self.name)
         sample = [doc for doc in docs if len(doc)][:10]
         shape = len(sample), len(names) * self.loss.n_outputs
         self.model.initialize(X=sample, Y=self.model.ops.alloc2f(*shape))
-        self.state_covariates(nlp)
+        self.list_covariates(nlp)
+        self._n_passes, self._n_reported = 0, None
         if nlp is not None:
-            self._tell_what_learns(nlp)
+            self._report_plan(nlp)
 
-    def _tell_what_learns(self, nlp: Language) -> None:
+    def _report_plan(self, nlp: Language) -> None:
         from ..freeze_report import has_weights, report_on  # imports pandas
 
         if has_weights(nlp):
-            report = report_on(nlp)
-            # The trained pipeline carries this in meta.json: the setting must not go unseen.
+            report = report_on(nlp, planned=True)
             nlp.meta["freeze_report"] = report.to_dict()
             msg.info(report.summary())
+
+    def _report_training(self) -> None:
+        """Write to the pipeline's meta.json what has learned, wherever that changes. The trained
+        pipeline carries it: the setting must not go unseen."""
+        from ..freeze_report import has_weights, n_trained, report_on  # imports pandas
+
+        nlp = self.pipeline()
+        if nlp is None or self._n_reported == (found := n_trained(nlp)) or not has_weights(nlp):
+            return
+        self._n_reported = found
+        nlp.meta["freeze_report"] = report_on(nlp).to_dict()
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """docs (Iterable[Doc]): The documents; they are not changed.
@@ -249,16 +267,29 @@ class TextRegressor(Regressor, TrainablePipe):
     ) -> dict[str, float]:
         """See spaCy's TrainablePipe.update."""
         examples = list(examples)
+        self.record.add((example.reference for example in examples), self.name)
+        # It was of the model before this update.
+        self.calibration = None
         for example in examples:
             copy_covariates(example.reference, example.predicted)
         return super().update(examples, drop=drop, sgd=sgd, losses=losses)
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """sgd (Optimizer): Updates the parameters with the gradients so far."""
+        """Update the parameters by the mean of the gradients since the last step: with
+        accumulate_gradient = k, a batch comes in k passes.
+
+        sgd (Optimizer): The optimizer."""
+        if self._n_passes > 1:
+            for node in self.model.walk():
+                for name in node.grad_names:
+                    if node.has_grad(name):
+                        node.set_grad(name, node.get_grad(name) / self._n_passes)
+        self._n_passes = 0
         super().finish_update(sgd)
         if self.cfg["smearing"]:
             self.scale = self.scale.with_residuals([list(column) for column in self._residuals])
-        self.note_time()
+        self.end_step()
+        self._report_training()
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """examples (Iterable[Example]): The batch. Unknown targets, and documents of nothing but
@@ -270,6 +301,7 @@ class TextRegressor(Regressor, TrainablePipe):
         """
         validate_examples(examples, "TextRegressor.get_loss")
         self.require_initialized()
+        self._n_passes += 1
         examples = list(examples)
         gold = self.scale.scale(gold_values(examples, self.targets))
         gold[~has_words(eg.predicted for eg in examples)] = np.nan
