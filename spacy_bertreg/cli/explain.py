@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command("explain")
@@ -20,6 +20,7 @@ def explain_cli(
         str | None, typer.Option(help="Which dictionary_regressor, if there are several")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Which target, if there are several")] = None,
+    code: Code = None,
 ) -> None:
     """
     Say what each term of a trained dictionary adds to the prediction of a text.
@@ -28,12 +29,15 @@ def explain_cli(
         import spacy
 
         from ..dictionary.report import find_dictionary, render_terms
-        from ..files import write_whole
+        from ..files import check_files, write_whole
+        from ..scoring.loading import import_code
 
+        check_files([output], [pipeline])
+        import_code(code)
         nlp = spacy.load(pipeline)
         dictionary = find_dictionary(nlp, component)
         target = target or dictionary.targets[0]
-        key = dictionary.cfg["spans_key"]
+        key = dictionary.spans_key
         if key is None:
             raise ValueError(
                 f"spans_key is null in [components.{dictionary.name}], so the pipeline keeps no "
@@ -55,7 +59,8 @@ def explain_cli(
             rows.append((f"sum, on the {dictionary.scale.transforms[place]} scale", "", "", total))
             total = f"{doc.cats[dictionary.output_keys[target]]:.3f}"
         rows.append(("prediction", "", "", total))
-        msg.table(rows, header=("Text", "Term", "Category", target), aligns=("l", "l", "l", "r"))
         if output is not None:
             write_whole({output: page.encode("utf-8")})
+        msg.table(rows, header=("Text", "Term", "Category", target), aligns=("l", "l", "l", "r"))
+        if output is not None:
             msg.good("Wrote", output)

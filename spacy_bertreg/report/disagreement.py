@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, SpanGroup
 
 from ..dictionary.report import find_dictionary, render_terms
+from ..targets import observed_values
 
 LONGEST_TEXT = 600
 # Of the strongest term's contribution: what adds less is not coloured, or nothing would stand out.
@@ -70,10 +71,12 @@ def disagreements(
 
 def read_texts(path: Path) -> dict[str, list[Doc]]:
     """path (Path): The test set, a .spacy file.
-    RETURNS (dict[str, list[Doc]]): Documents by id, or by position in the file if they have none.
+    RETURNS (dict[str, list[Doc]]): Documents by id, or by place in the file, from 1, if they have
+        none.
     """
+    docs = DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
     texts: dict[str, list[Doc]] = {}
-    for i, doc in enumerate(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)):
+    for i, doc in enumerate(docs, start=1):
         texts.setdefault(str(doc.user_data.get("id", i)), []).append(doc)
     return texts
 
@@ -113,12 +116,12 @@ def _names_dictionary(path: Path) -> bool:
 
 def _find(docs: Sequence[Doc], target: str, gold: float) -> Doc | None:
     # Ids may occur twice.
-    equal = [doc for doc in docs if np.isclose(doc.cats.get(target, np.nan), gold)]
+    equal = [doc for doc in docs if np.isclose(observed_values(doc).get(target, np.nan), gold)]
     return next(iter(equal or docs), None)
 
 
 def _colour_terms(nlp: Language, text: str, target: str) -> str | None:
-    name = find_dictionary(nlp).cfg["spans_key"]
+    name = find_dictionary(nlp).spans_key
     doc = nlp(text)
     group = doc.spans.get(name) if name else None
     if group is None or target not in group.attrs.get("contributions", {}):

@@ -5,11 +5,8 @@ import spacy
 import srsly
 from conftest import ROOT, SAMPLE
 from spacy.cli._util import app
-from spacy.cli.debug_config import debug_config
 from spacy.cli.evaluate import evaluate
-from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
-from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_bertreg.convert import convert
@@ -35,18 +32,6 @@ def overrides(corpus, tiny_bert):
             "training.optimizer.warmup_steps": 1,
         },
     }
-
-
-@pytest.mark.parametrize("name", ["dictionary", "bert"])
-def test_fill_and_debug_config(name, overrides, tmp_path):
-    filled = tmp_path / "filled.cfg"
-    fill_config(filled, ROOT / "configs" / f"{name}.cfg")
-    before, after = load_config(ROOT / "configs" / f"{name}.cfg"), load_config(filled)
-    component = "dictionary_regressor" if name == "dictionary" else "text_regressor"
-    assert after["components"][component]["output_key"] == "{target}"
-    assert after["training"]["max_steps"] == before["training"]["max_steps"]
-    assert after["training"]["score_weights"]["reg_r2"] == 1.0
-    debug_config(filled, overrides=overrides[name])  # exits with 1 at an invalid value
 
 
 @pytest.mark.parametrize("name", ["dictionary", "bert"])
