@@ -18,6 +18,7 @@ from spacy_bertreg.corpus import Corpus_v1
 from spacy_bertreg.intervals import Calibration, default_method, is_inside
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.targets import gold_values
+from spacy_bertreg.terminal import make_printing_safe
 
 
 def main() -> None:
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--method", default=None, help="plain, normalised or quantiles")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    make_printing_safe()
 
     nlp = spacy.load(args.pipeline)
     examples = list(Corpus_v1(args.data)(nlp))

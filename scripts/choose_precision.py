@@ -2,6 +2,7 @@
 predictions stay the same."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from spacy_bertreg.calibrate import check_output, write_pipeline
+from spacy_bertreg.files import check_folder
 from spacy_bertreg.metrics import r_squared
+from spacy_bertreg.pipeline.regressor import Regressor
+from spacy_bertreg.scoring.loading import import_code
+from spacy_bertreg.targets import observed_values
+from spacy_bertreg.terminal import make_printing_safe
 
 SETTING = "components.transformer.model.precision"
 # In standard deviations of the target, at the 99.9th percentile; and in R².
@@ -22,11 +29,33 @@ def main() -> None:
     parser.add_argument("pipeline", type=Path, help="folder of the trained pipeline")
     parser.add_argument("data", type=Path, help="documents to compare on, a .spacy file")
     parser.add_argument("output", type=Path, help="folder for the pipeline to package")
+    parser.add_argument("--code", "-c", type=Path, help="Python file to import first")
+    parser.add_argument(
+        "--forget-training-texts",
+        action="store_true",
+        help="keep no marks of the training texts, by which to ask whether a text was trained on",
+    )
     args = parser.parse_args()
+    make_printing_safe()
+    try:
+        run(args)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(str(error))
+
+
+def run(args: argparse.Namespace) -> None:
+    """args (Namespace): As `main` reads them."""
+    import_code(args.code)
+    check_folder(args.output, [args.pipeline])
+    check_output(spacy.load(args.pipeline), args.output)
     found = compare(args.pipeline, args.data)
     nlp = spacy.load(args.pipeline, config={SETTING: found["precision"]})
     nlp.meta["precision"] = found
-    nlp.to_disk(args.output)
+    components: list[Any] = [component for _, component in nlp.pipeline]
+    for component in components:
+        if args.forget_training_texts and isinstance(component, Regressor):
+            component.forget_training_texts()
+    write_pipeline(nlp, args.output)
     print(describe(found))
 
 
@@ -41,7 +70,7 @@ def compare(pipeline: Path, data: Path) -> dict[str, Any]:
     keys = [regressor.output_keys[target] for target in regressor.targets]
     exact, rounded = (_predict(nlp, [doc.text for doc in docs], keys) for nlp in (high, low))
     for i, target in enumerate(regressor.targets):
-        gold = np.array([doc.cats.get(target, np.nan) for doc in docs])
+        gold = np.array([observed_values(doc).get(target, np.nan) for doc in docs])
         known = ~np.isnan(gold)
         spread = np.abs(exact[:, i] - rounded[:, i]) / exact[:, i].std()
         differences.append(float(np.quantile(spread, 0.999)))

@@ -9,6 +9,8 @@ import pandas as pd
 import spacy
 from spacy.training import Corpus
 
+from spacy_bertreg.terminal import make_printing_safe
+
 VARIANTS: dict[str, dict[str, str]] = {
     "given": {},
     "given, context": {"context": "en"},
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("lexicon", type=Path, help="the given list")
     parser.add_argument("output", type=Path, help="CSV file to write")
     args = parser.parse_args()
+    make_printing_safe()
     rows = []
     for name, settings in VARIANTS.items():
         lexicon = args.lexicon if "given" in name else None

@@ -2,11 +2,18 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+import spacy
 from choose_precision import describe
 
+import spacy_bertreg
 from spacy_bertreg.covariates import LOG_LENGTH
+from spacy_bertreg.files import check_files, write_whole
+from spacy_bertreg.pipeline.regressor import Regressor
+from spacy_bertreg.scoring.loading import import_code
+from spacy_bertreg.terminal import make_printing_safe
 
 README = """# {name}
 
@@ -35,7 +42,16 @@ Predictions and errors are in the target's own unit. The test set took no part i
 - Transformer: `{transformer}`, with `freeze = {freeze}`: {trainable:,} of {parameters:,} parameters
   learned.
 - At most {max_steps} steps, seed {seed}. `config.cfg` in the package has every setting.
+- {marks}
 """
+MARKED = (
+    "The package holds a 64-bit mark of each training text, by which anyone can ask whether a "
+    "given text was trained on."
+)
+UNMARKED = (
+    "The package holds no marks of the training texts, by which one could ask whether a given text "
+    "was trained on."
+)
 
 
 def main() -> None:
@@ -45,14 +61,22 @@ def main() -> None:
     parser.add_argument("packages", type=Path, help="folder that `spacy package` writes to")
     parser.add_argument("--name", required=True, help="name without the language")
     parser.add_argument("--version", required=True)
+    parser.add_argument("--code", "-c", type=Path, help="Python file to import first")
     args = parser.parse_args()
+    make_printing_safe()
+    try:
+        run(args)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(str(error))
 
-    import spacy
 
-    import spacy_bertreg
-
+def run(args: argparse.Namespace) -> None:
+    """args (Namespace): As `main` reads them."""
     meta = json.loads((args.pipeline / "meta.json").read_text(encoding="utf-8"))
     metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
+    folder = args.packages / f"{meta['lang']}_{args.name}-{args.version}"
+    files = [folder / "README.md", folder / "meta.json"]
+    check_files(files, [args.pipeline, args.metrics])
     config = spacy.util.load_config(args.pipeline / "config.cfg", interpolate=True)
     learned = meta["freeze_report"]
     targets = list(metrics["reg_per_target"])
@@ -75,12 +99,19 @@ def main() -> None:
         parameters=learned["parameters"],
         max_steps=config["training"]["max_steps"],
         seed=config["training"]["seed"],
+        marks=MARKED if has_marks(args.pipeline, args.code) else UNMARKED,
     )
-    folder = args.packages / f"{meta['lang']}_{args.name}-{args.version}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README.md").write_text(readme, encoding="utf-8")
-    (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    content = json.dumps(meta, indent=2) + "\n"
+    write_whole({files[0]: readme.encode("utf-8"), files[1]: content.encode("utf-8")})
     print(f"Described {folder.name}: {', '.join(targets)}")
+
+
+def has_marks(pipeline: Path, code: Path | None) -> bool:
+    """pipeline (Path): The pipeline's folder. code (Path | None): Python file to import first.
+    RETURNS (bool): Whether a regressor keeps marks of training texts."""
+    import_code(code)
+    components: list[object] = [part for _, part in spacy.load(pipeline).pipeline]
+    return any(part.record.to_dict()["marks"] for part in components if isinstance(part, Regressor))
 
 
 def covariates_of(config: dict) -> str:

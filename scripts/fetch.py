@@ -17,6 +17,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from spacy_bertreg.terminal import make_printing_safe
+
 VADER = "vaderSentiment==3.3.2"
 VADER_LEXICON = "vaderSentiment-3.3.2/vaderSentiment/vader_lexicon.txt"
 RATINGS_ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder to write to")
     parser.add_argument("--transformer", default="", help="what the project trains")
     args = parser.parse_args()
+    make_printing_safe()
     minilm = args.output / "minilm"
     with tempfile.TemporaryDirectory() as temporary:
         fetch_ratings(download(VADER, Path(temporary), "--no-binary"), args.output)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from spacy_bertreg.files import write_whole
 from spacy_bertreg.splits import split_by_date, split_by_group
+from spacy_bertreg.terminal import make_printing_safe
 
 # Weeks begin on Monday.
 PERIODS = {"day": "D", "week": "W-SUN", "month": "M"}
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--test-from", default="2018-09-01", help="first date of test, for time")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample and the months")
     args = parser.parse_args()
+    make_printing_safe()
     if args.max_docs < 0:
         parser.error(f"--max-docs is {args.max_docs}. Expected 0, for all, or more.")
     try:

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from spacy_bertreg.terminal import make_printing_safe
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -18,6 +20,7 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="CSV file with a column text")
     parser.add_argument("output", type=Path, help="folder for the model")
     args = parser.parse_args()
+    make_printing_safe()
     make_tiny_bert(pd.read_csv(args.table)["text"], args.output)
     print(f"Made a tiny BERT in {args.output}")
 

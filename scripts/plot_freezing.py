@@ -10,12 +10,15 @@ import pandas as pd
 mpl.use("agg")
 import matplotlib.pyplot as plt
 
+from spacy_bertreg.terminal import make_printing_safe
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("metrics", type=Path, help="folder that train_freezing.py wrote")
     parser.add_argument("report", type=Path, help="folder for freezing.csv, .png and .svg")
     args = parser.parse_args()
+    make_printing_safe()
     table = read(args.metrics)
     args.report.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.report / "freezing.csv", index=False)

@@ -9,7 +9,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
+
+from spacy_bertreg.files import check_folder, write_whole
 
 # What learns, from least to most: the value of `freeze` as a function of the number of blocks.
 LEVELS = {
@@ -33,11 +37,15 @@ def main() -> None:
     parser.add_argument("--max-steps", default="552")
     parser.add_argument("--gpu-id", default="-1")
     args = parser.parse_args()
+    try:
+        for folder in (args.output, args.metrics):
+            check_folder(folder, [args.config, args.corpus])
+    except ValueError as error:
+        parser.error(str(error))
 
     from transformers import AutoConfig
 
     n_blocks = AutoConfig.from_pretrained(args.transformer).num_hidden_layers
-    args.metrics.mkdir(parents=True, exist_ok=True)
     inputs = fingerprint(args)
     for seed in args.seeds.split(","):
         for level, freeze in LEVELS.items():
@@ -48,13 +56,11 @@ def main() -> None:
             value = freeze(n_blocks)
             if isinstance(value, int) and value < 0:
                 continue
-            train_and_score(args, name, str(value), seed)
+            result = train_and_score(args, name, str(value), seed)
             meta = json.loads((args.output / name / "model-best" / "meta.json").read_text())
-            result = json.loads((args.metrics / f"{name}.tmp").read_text())
             trained = meta["freeze_report"]["trainable"]
             result.update(level=level, seed=int(seed), trained=trained, inputs=inputs)
-            scores.write_text(json.dumps(result, indent=2) + "\n")
-            (args.metrics / f"{name}.tmp").unlink()
+            write_whole({scores: (json.dumps(result, indent=2) + "\n").encode()})
 
 
 def fingerprint(args: argparse.Namespace) -> str:
@@ -64,9 +70,10 @@ def fingerprint(args: argparse.Namespace) -> str:
     return hashlib.sha256(content + f"{args.transformer} {args.max_steps}".encode()).hexdigest()
 
 
-def train_and_score(args: argparse.Namespace, name: str, freeze: str, seed: str) -> None:
+def train_and_score(args: argparse.Namespace, name: str, freeze: str, seed: str) -> dict[str, Any]:
     """args (Namespace): As `main` reads them. name (str): Of the pipeline's folder.
     freeze (str): The setting. seed (str): The seed.
+    RETURNS (dict): The scores on the test set.
     """
     spacy = [sys.executable, "-m", "spacy"]
     settings = {
@@ -82,8 +89,11 @@ def train_and_score(args: argparse.Namespace, name: str, freeze: str, seed: str)
     output = args.output / name
     subprocess.run([*spacy, "train", args.config, "--output", output, *overrides], check=True)
     evaluate = ["evaluate", output / "model-best", args.corpus / "test.spacy"]
-    metrics = ["--output", args.metrics / f"{name}.tmp", "--gpu-id", args.gpu_id]
-    subprocess.run([*spacy, *evaluate, *metrics], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "scores.json"
+        metrics = ["--output", found, "--gpu-id", args.gpu_id]
+        subprocess.run([*spacy, *evaluate, *metrics], check=True)
+        return json.loads(found.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,10 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
+from spacy_bertreg.files import check_files, write_whole
+from spacy_bertreg.splits import SPLITS
+from spacy_bertreg.terminal import make_printing_safe
+
 # Each part is this share of the one before.
 FACTOR = 0.5
 FEWEST_STEPS = 1 / 3
@@ -35,6 +39,12 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=4, help="how often to halve the training set")
     parser.add_argument("--gpu-id", default="-1")
     args = parser.parse_args()
+    make_printing_safe()
+    pipelines = [m / f"seed-{s}" / "model-best" for m in args.models for s in args.seeds.split(",")]
+    try:
+        check_files([args.table], [args.corpus / f"{n}.spacy" for n in SPLITS] + pipelines)
+    except ValueError as error:
+        parser.error(str(error))
 
     vocab = spacy.blank("xx").vocab
     docs = list(DocBin().from_disk(args.corpus / "train.spacy").get_docs(vocab))
@@ -53,9 +63,8 @@ def main() -> None:
                 row = {"model": model.name, "n_documents": len(chosen), "seed": seed, "r2": r2}
                 rows.append(row)
                 print(row, flush=True)
-    args.table.parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows)
-    table.to_csv(args.table, index=False)
+    write_whole({args.table: table.to_csv(index=False).encode("utf-8")})
     means = table.pivot_table(index="n_documents", columns="model", values="r2")
     print(means[[model.name for model in args.models]].round(3).to_string())
 

@@ -1,7 +1,5 @@
 """Give a trained pipeline prediction intervals, learned from documents it has not seen."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from spacy.training import Example
 
 from .comparison.test_set import read_docs
 from .corpus import Corpus_v1
+from .files import check_folder, folder_beside, replace_files
 from .intervals import Calibration, check_level, default_method
 from .pipeline.regressor import Regressor
 from .predictions import Predictions
@@ -40,18 +39,23 @@ def calibrate(
     level (float): Between 0 and 1.
     method (str | None): "plain", "normalised" or "quantiles", see `Calibration`; None for the one
         that uses most of what the model predicts.
-    output (str | Path | None): Folder to write the pipeline to; None for the same folder.
+    output (str | Path | None): Folder to write the pipeline to, new, empty, or of a pipeline with
+        the same components; None for the same folder. Other files in it stay.
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
         `n` documents, `seen` (documents that were left out because a training document has the same
-        text), and `width` on the model's scale.
+        text), `checked` (whether the component has marks of all its training texts, by which to
+        know), and `width` on the model's scale.
     RAISES (ValueError, FileNotFoundError): `data` can't be read, there is no regressor, its
-        training documents are among those of `data`, or there are too few. Nothing is written.
+        training documents are among those of `data`, or there are too few; `output` holds something
+        else. Nothing is written.
     """
     check_level(level)
     read_docs(data)  # for its errors: spaCy's reader takes an empty file without a word
     nlp = spacy.load(pipeline)
     if output is None and not Path(pipeline).is_dir():
         raise ValueError(f"{pipeline} is a package. Expected --output, a folder to write to.")
+    folder = Path(pipeline if output is None else output)
+    check_output(nlp, folder)
     examples = list(Corpus_v1(data)(nlp))
     rows: list[dict[str, Any]] = []
     for name, component in nlp.pipeline:
@@ -59,7 +63,7 @@ def calibrate(
             rows += _calibrate(nlp, name, component, examples, str(data), level, method)
     if not rows:
         raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
-    _write(nlp, Path(pipeline if output is None else output))
+    write_pipeline(nlp, folder)
     return pd.DataFrame(rows)
 
 
@@ -93,6 +97,7 @@ def _calibrate(
             "level": level,
             "n": calibration.n[i],
             "seen": int(seen.sum()),
+            "checked": component.record.has_all_marks,
             "width": calibration.widths[i],
         }
         for i, target in enumerate(component.targets)
@@ -115,20 +120,35 @@ def predictions_of(nlp: Language, name: str, examples: Sequence[Example]) -> Pre
     return Predictions.concatenate(parts)
 
 
-def _write(nlp: Language, path: Path) -> None:
-    """Write a pipeline whole or not at all."""
-    path = path.resolve()
-    new, old = (path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("new", "old"))
-    path.parent.mkdir(parents=True, exist_ok=True)
+def check_output(nlp: Language, folder: Path) -> None:
+    """nlp (Language): A pipeline. folder (Path): Where `write_pipeline` shall write it to.
+    RAISES (ValueError): There is something else than a pipeline with the same components."""
+    check_folder(folder)
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    for name in ("config.cfg", "meta.json"):
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"{folder} holds other files, and is no pipeline: it has no {name}. Expected a new "
+                "or empty folder, or one of this pipeline."
+            )
     try:
-        nlp.to_disk(new)
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
-    except BaseException:
-        if old.exists():
-            old.rename(path)
-        raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        found = spacy.util.load_config(folder / "config.cfg")["nlp"]["pipeline"]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"Can't read {folder / 'config.cfg'}: {error}") from error
+    if found != nlp.component_names:
+        raise ValueError(
+            f"{folder} holds another pipeline, of {', '.join(map(str, found)) or 'no components'}. "
+            f"Expected a new or empty folder, or a pipeline of {', '.join(nlp.component_names)}."
+        )
+
+
+def write_pipeline(nlp: Language, folder: Path) -> None:
+    """Write a pipeline whole or not at all. Files that spaCy does not write stay.
+
+    nlp (Language): The pipeline. folder (Path): Where to, see `check_output`.
+    """
+    folder = folder.resolve()
+    with folder_beside(folder) as temporary:
+        nlp.to_disk(temporary / "new")
+        replace_files(temporary / "new", folder)

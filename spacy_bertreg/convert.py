@@ -10,8 +10,15 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from .covariates import COVARIATES, LOG_LENGTH
-from .files import write_whole
-from .splits import SPLITS, count_shared, split_by_column, split_by_date, split_by_group
+from .files import check_files, check_folder, write_whole
+from .splits import (
+    SPLITS,
+    count_shared,
+    first_ids,
+    split_by_column,
+    split_by_date,
+    split_by_group,
+)
 from .tables import (
     check_columns,
     check_unique,
@@ -22,6 +29,7 @@ from .tables import (
     texts_of,
     weights_of,
 )
+from .targets import TARGETS
 from .weights import WEIGHT
 
 SHARES = (0.7, 0.1, 0.2)
@@ -41,6 +49,7 @@ def convert(
     time: str | None = None,
     covariates: Sequence[str] = (),
     weight: str | None = None,
+    label: str | None = None,
     shares: Sequence[float] | None = None,
     dev_from: str | None = None,
     test_from: str | None = None,
@@ -59,11 +68,14 @@ def convert(
     id_column (str | None): Column that names a document, each by another name; None for the
         number of the row.
     group (str | None): Column of what belongs together, such as the author. A split at random
-        keeps groups whole; the others only note them. None for equal texts.
+        keeps groups whole; the others only note them. None for equal texts, whose group is the id
+        of the first.
     time (str | None): Column with ISO dates, with or without a time of day, or months.
     covariates (Sequence[str]): Columns with numbers that go with a document, for the regressors'
         `covariates`. An empty cell is unknown.
     weight (str | None): Column with numbers of 0 or more: how much a document counts in training.
+    label (str | None): Column with the class of each document, for spaCy's `textcat`, which learns
+        from `doc.cats`: it is written there, and the targets to `doc.user_data["targets"]`.
     shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
         file out. None for 0.7, 0.1 and 0.2, unless another way to split is asked for.
     dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
@@ -79,6 +91,8 @@ def convert(
     RAISES (ValueError): Wrong input; the message names file, column and row. Nothing is written.
     """
     path, output = Path(path), Path(output)
+    check_folder(output)
+    check_files([output / f"{name}.spacy" for name in SPLITS], [path])
     if not targets:
         raise ValueError("No target column is named. Expected at least one, as --target rating.")
     if LOG_LENGTH in covariates:
@@ -89,17 +103,22 @@ def convert(
     _check_ways(shares, dev_from, test_from, split_column, time)
     table = read_table(path, encoding)
     check_columns(
-        table, [text, *targets, id_column, group, time, *covariates, weight, split_column], path
+        table,
+        [text, *targets, id_column, group, time, *covariates, weight, label, split_column],
+        path,
     )
     texts = texts_of(table[text], path)
     values = pd.DataFrame({target: numbers_of(table[target], path) for target in targets})
     beside = {name: numbers_of(table[name], path) for name in covariates}
     weights = None if weight is None else weights_of(table[weight], path)
+    labels = None if label is None else names_of(table[label], path, "a label")
     ids = [str(row) for row in range(1, len(table) + 1)]
     if id_column is not None:
         ids = names_of(table[id_column], path, "an id")
         check_unique(ids, table[id_column], path)
-    groups = texts if group is None else names_of(table[group], path, "a group")
+    groups = first_ids(texts, ids)
+    if group is not None:
+        groups = names_of(table[group], path, "a group")
     dates = None if time is None else dates_of(table[time], path)
     if split_column is not None:
         split = split_by_column(table[split_column], path)
@@ -109,6 +128,7 @@ def convert(
         split = split_by_group(groups, SHARES if shares is None else shares, seed)
 
     nlp = _blank(lang)
+    classes = list(dict.fromkeys(labels or []))
     words = np.zeros(len(texts), dtype=int)
     files: dict[Path, bytes] = {}
     for name in SPLITS:
@@ -119,7 +139,11 @@ def convert(
         for row in rows:
             doc = nlp.make_doc(texts[row])
             known = {t: float(values[t][row]) for t in targets if not math.isnan(values[t][row])}
-            doc.cats.update(known)
+            if labels is None:
+                doc.cats.update(known)
+            else:
+                doc.user_data[TARGETS] = known
+                doc.cats.update({name: float(name == labels[row]) for name in classes})
             doc.user_data["id"] = ids[row]
             doc.user_data["group"] = groups[row]
             if time is not None:
@@ -163,11 +187,15 @@ def _check_ways(
 
 def _blank(lang: str) -> spacy.Language:
     try:
-        return spacy.blank(lang)
+        spacy.util.get_lang_class(lang)
     except ImportError as error:
         raise ValueError(
             f"spaCy has no language {lang!r}. Expected a code as en, de or xx."
         ) from error
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise ImportError(f"The language {lang!r} takes another package: {error}") from error
 
 
 def _count_words(doc: Doc) -> int:

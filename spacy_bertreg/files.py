@@ -1,21 +1,175 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and only where nothing of the user's is lost."""
 
+import filecmp
 import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+# What is in the folder of a pipeline beside those of its components.
+PIPELINE_FILES = ("config.cfg", "meta.json", "tokenizer")
 
 
 def write_whole(files: dict[Path, bytes]) -> None:
-    """Write files under temporary names first, so that none is left half-written.
+    """Write files under temporary names first, so that none is left half-written. If one can't be
+    written, all are as they were.
 
     files (dict[Path, bytes]): Path and content of each; missing folders are made.
+    RAISES (ValueError): A path is a folder, or lies in a file.
     """
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
+    check_files(files)
+    names = {path: f".{path.name}.{os.getpid()}" for path in files}
+    moves = [(p.with_name(f"{n}.tmp"), p, p.with_name(f"{n}.old")) for p, n in names.items()]
     try:
-        for path, content in files.items():
+        for (new, path, _), content in zip(moves, files.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary[path].write_bytes(content)
-        for path in files:
-            temporary[path].replace(path)
+            new.write_bytes(content)
+        _move_all(moves)
     finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
+        for new, _, kept in moves:
+            new.unlink(missing_ok=True)
+            kept.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Make a folder beside a path, on the same disk, for what shall be moved there when it is
+    whole.
+
+    path (Path): The path.
+    YIELDS (Path): The folder, empty. It is deleted in the end, whatever happens.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(".tmp", f".{path.name}.", path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) -> None:
+    """Move the files of a folder into another, one by one, over those that differ. Other files
+    there stay. If one can't be moved, all are as they were.
+
+    new (Path): The folder with the new files, in one of `folder_beside`.
+    folder (Path): Where to; made if missing.
+    ours (Collection[str] | None): Paths in `folder` that may be replaced, and are deleted if there
+        is nothing new for them. None if any may be replaced, and none is to be deleted.
+    RAISES (ValueError): Something else is where a new file belongs.
+    """
+    if not folder.exists():
+        new.rename(folder)
+        return
+    found = sorted(path.relative_to(new) for path in new.rglob("*") if path.is_file())
+    names = {path.as_posix() for path in found}
+    for name in sorted(names if ours is not None else ()):
+        if name not in (ours or ()) and (folder / name).exists():
+            raise ValueError(f"{folder / name} is there already, and was not written by this.")
+    kept = new.with_name(f"{new.name}.old")
+    changed = [path for path in found if not _is_same(new / path, folder / path)]
+    gone = [Path(n) for n in ours or () if n not in names and (folder / n).is_file()]
+    missing = {folder / above for path in changed for above in path.parents}
+    missing = {path for path in missing if not path.exists()}
+    moves: list[tuple[Path | None, Path, Path]]
+    moves = [(new / path, folder / path, kept / path) for path in changed]
+    moves += [(None, folder / path, kept / path) for path in gone]
+    try:
+        _move_all(moves)
+    except BaseException:
+        _remove_empty(missing)
+        raise
+    _remove_empty({folder / above for path in gone for above in path.parents} - {folder})
+
+
+def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
+    """Check files to write, before any work is done. None stands for one not asked for.
+
+    outputs (Iterable[Path | None]): The files. inputs (Iterable[str | Path | None]): What is read:
+        files, and folders or packages of pipelines.
+    RAISES (ValueError): One is a folder, lies in a file, is an input, or is there twice.
+    """
+    seen: list[Path] = []
+    read = [Path(path) for path in inputs if path is not None]
+    read += [path / name for path in read for name in PIPELINE_FILES if path.is_dir()]
+    for path in outputs:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder. Expected a file to write.")
+        _check_parents(path)
+        _check_no_input(path, read)
+        if path.absolute() in seen:
+            raise ValueError(f"{path} is named for two outputs. Expected a file for each.")
+        seen.append(path.absolute())
+
+
+def check_folder(output: Path, inputs: Iterable[str | Path | None] = ()) -> None:
+    """Check a folder to write to, before any work is done.
+
+    output (Path): The folder. inputs (Iterable[str | Path | None]): What is read.
+    RAISES (ValueError): It is a file, lies in one, or is an input.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file. Expected a folder to write to.")
+    _check_parents(output)
+    _check_no_input(output, [Path(path) for path in inputs if path is not None])
+
+
+def _check_parents(path: Path) -> None:
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise ValueError(f"Can't write {path}: {above} is a file. Expected a folder.")
+
+
+def _check_no_input(path: Path, inputs: Sequence[Path]) -> None:
+    for other in inputs:
+        if path.exists() and other.exists() and path.samefile(other):
+            raise ValueError(f"{path} is the input, too. Expected another output.")
+
+
+def _move_all(moves: Sequence[tuple[Path | None, Path, Path]]) -> None:
+    """Put files in the place of others; if one can't be, put all back.
+
+    moves (Sequence[tuple]): The new file, or None to take the old one away; its place; and where
+        to keep what is there until all is done.
+    """
+    done: list[tuple[Path, Path]] = []
+    try:
+        for new, path, kept in moves:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise ValueError(f"{path} is a folder. Expected a file, or nothing.")
+            if path.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                _copy(path, kept)
+            done.append((path, kept))
+            if new is None:
+                path.unlink()
+            else:
+                new.replace(path)
+    except BaseException:
+        for path, kept in reversed(done):
+            if kept.exists():
+                kept.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+        raise
+
+
+def _copy(path: Path, kept: Path) -> None:
+    try:
+        os.link(path, kept)
+    except OSError:  # a disk without links
+        shutil.copy2(path, kept)
+
+
+def _is_same(new: Path, old: Path) -> bool:
+    return old.is_file() and filecmp.cmp(new, old, shallow=False)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for path in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

@@ -88,6 +88,14 @@ def split_by_column(column: pd.Series, path: Path) -> np.ndarray:
     return split
 
 
+def first_ids(texts: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """texts (Sequence[str]): The texts. ids (Sequence[str]): The name of each.
+    RETURNS (list[str]): For each text, the id of the first that is equal: groups of equal texts,
+        without the texts."""
+    first: dict[str, str] = {}
+    return [first.setdefault(text, name) for text, name in zip(texts, ids, strict=True)]
+
+
 def count_shared(groups: Sequence[str], split: np.ndarray) -> int:
     """RETURNS (int): How many groups have documents in more than one split."""
     return int((pd.Series(split).groupby(list(groups)).nunique() > 1).sum())

@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import json
 import math
 import zlib
 from collections.abc import Iterable
@@ -23,7 +24,8 @@ LONGEST_FIELD = 2**31 - 1
 def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
     """path (Path): A .csv, .tsv, .jsonl or .parquet file; all but the last may end in .gz too.
     encoding (str): The file's encoding, as Python names it. A byte order mark is left out.
-    RETURNS (DataFrame): Its rows; those of a CSV or TSV file as text.
+    RETURNS (DataFrame): Its rows; those of a CSV or TSV file as text, those of a JSONL file as
+        Python's numbers and texts.
     RAISES (ValueError, FileNotFoundError, ImportError): It can't be read as what its name says.
     """
     if not path.is_file():
@@ -32,9 +34,7 @@ def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
     kind = table_kind(path)
     try:
         if kind == "jsonl":
-            table = pd.read_json(
-                path, lines=True, dtype=False, convert_dates=False, encoding=encoding
-            )
+            table = _read_objects(path, encoding)
         elif kind == "parquet":
             table = pd.read_parquet(path)
         else:
@@ -146,11 +146,11 @@ def numbers_of(column: pd.Series, path: Path) -> list[float]:
 
 def parse_number(value: Any) -> float:
     """value (Any): What a cell holds. RETURNS (float): The number; NaN where nothing, or UNKNOWN,
-    is written, and infinite where it is no number."""
+    is written, or pandas' NA, and infinite where it is no number."""
     try:
-        unknown = value is None or str(value).strip().lower() in UNKNOWN
+        unknown = value is None or value is pd.NA or str(value).strip().lower() in UNKNOWN
         return math.nan if unknown else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.inf
 
 
@@ -170,6 +170,29 @@ def cell_error(path: Path, row: int, column: pd.Series, expected: str) -> ValueE
     return ValueError(
         f"{path}, row {row}, column {column.name!r}: found {found!r}. Expected {expected}."
     )
+
+
+def parse_object(line: str) -> tuple[dict[str, Any] | None, str]:
+    """line (str): Of a JSONL file. RETURNS (tuple): Its fields, and what is wrong with it."""
+    try:
+        row = json.loads(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        return None, f"is no JSON: {error}"
+    return (row, "") if isinstance(row, dict) else (None, "is no JSON object")
+
+
+def _read_objects(path: Path, encoding: str) -> pd.DataFrame:
+    rows = []
+    with _open(path) as file_, io.TextIOWrapper(file_, encoding, newline="") as decoded:
+        for number, line in enumerate(decoded, start=1):
+            if not line.strip():
+                continue
+            row, reason = parse_object(line)
+            if row is None:
+                raise ValueError(f"line {number} {reason}")
+            rows.append(row)
+    # As objects: pandas would round numbers, and fail at the largest.
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _read_fields(path: Path, separator: str, encoding: str) -> pd.DataFrame:

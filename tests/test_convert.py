@@ -1,5 +1,6 @@
 import csv
 import gzip
+import json
 import math
 
 import numpy as np
@@ -308,3 +309,86 @@ def test_the_csv_modules_limit_stays_as_it_was(tmp_path):
     (tmp_path / "t.csv").write_text(f"text,y\n{'a ' * before},1\n")
     assert len(read_table(tmp_path / "t.csv")["text"][0]) == 2 * before
     assert csv.field_size_limit() == before
+
+
+def test_numbers_of_jsonl_are_exact(tmp_path):
+    values = [0.1 + 0.2, 1.2345678901234567, 12345678901234567.0, 1e-310]
+    rows = [
+        {"text": t, "y": y, "id": 2**53 + i}
+        for i, (t, y) in enumerate(zip("abcd", values, strict=True))
+    ]
+    rows[1]["unneeded"] = 2**70
+    rows[2]["unneeded"] = {"deep": [1]}
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    convert(path, tmp_path, targets=["y"], id_column="id", shares=(1, 0, 0))
+    docs = read(tmp_path / "train.spacy")
+    assert [doc.cats["y"] for doc in docs] == values
+    assert [doc.user_data["id"] for doc in docs] == [str(2**53 + i) for i in range(4)]
+    assert read_table(path)["unneeded"][1] == 2**70
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", '"text"', "5", "{'text': 1}", '{"text": "a"', "null"])
+def test_lines_of_jsonl_that_are_no_object(tmp_path, line):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "a", "y": 1}}\n\n{line}\n')
+    with pytest.raises(ValueError, match=r"Can't read .*a.jsonl: line 3 is no JSON"):
+        read_table(path)
+
+
+def test_a_number_too_large_for_a_float_is_an_error(tmp_path):
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "a", "y": {10**400}}}\n')
+    with pytest.raises(ValueError, match="row 1, column 'y': found .* Expected a finite number"):
+        convert(tmp_path / "a.jsonl", tmp_path, targets=["y"])
+
+
+def test_a_language_says_what_it_takes(tmp_path, monkeypatch):
+    path = write(TABLE, tmp_path / "a.csv")
+
+    def blank(lang):
+        raise ImportError("Japanese support requires SudachiPy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spacy, "blank", blank)
+        with pytest.raises(ImportError, match="language 'ja' takes another package: Japanese supp"):
+            convert(path, tmp_path, targets=["rating"], lang="ja")
+    with pytest.raises(ValueError, match="spaCy has no language 'qx'. Expected a code as en, de"):
+        convert(path, tmp_path, targets=["rating"], lang="qx")
+    assert not (tmp_path / "train.spacy").exists()
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path):
+    path = write(TABLE, tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="a.csv is a file. Expected a folder"):
+        convert(path, path, targets=["rating"])
+    (tmp_path / "dev.spacy").mkdir()
+    with pytest.raises(ValueError, match="dev.spacy is a folder. Expected a file"):
+        convert(path, tmp_path, targets=["rating"])
+    assert not (tmp_path / "train.spacy").exists()
+
+
+def test_the_group_of_equal_texts_is_the_id_of_the_first(tmp_path):
+    table = pd.DataFrame({"text": [f"text {i % 40}" for i in range(100)], "y": range(100)})
+    path = write(table, tmp_path / "a.csv")
+    summary = convert(path, tmp_path, targets=["y"], seed=5)
+    assert summary.attrs["shared_groups"] == 0
+    expected = split_by_group(table["text"].tolist(), (0.7, 0.1, 0.2), 5)
+    for name in ("train", "dev", "test"):
+        docs = read(tmp_path / f"{name}.spacy")
+        rows = [int(doc.user_data["id"]) - 1 for doc in docs]
+        assert rows == np.flatnonzero(expected == name).tolist()
+        assert [d.user_data["group"] for d in docs] == [str(row % 40 + 1) for row in rows]
+
+
+def test_labels_of_a_classifier_beside_the_targets(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [f"text {i},{i}.5,{'praise' if i % 2 else 'blame'}" for i in range(20)]
+    path.write_text("\n".join(["text,stars,kind", *rows, "text 20,,blame"]) + "\n")
+    convert(path, tmp_path, targets=["stars"], label="kind", shares=[1, 0, 0])
+    docs = read(tmp_path / "train.spacy")
+    assert docs[1].cats == {"blame": 0.0, "praise": 1.0}
+    assert docs[1].user_data["targets"] == {"stars": 1.5}
+    assert docs[20].user_data["targets"] == {}
+    assert docs[20].cats == {"blame": 1.0, "praise": 0.0}
+    with pytest.raises(ValueError, match="no column 'sort'"):
+        convert(path, tmp_path, targets=["stars"], label="sort")

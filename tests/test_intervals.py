@@ -190,15 +190,19 @@ def test_no_file_no_level_and_no_values(make_tok2vec, files, tmp_path):
 
 def test_a_pipeline_outlives_a_failure_to_write(make_tok2vec, files, tmp_path, monkeypatch):
     trained(make_tok2vec, files).to_disk(tmp_path / "model")
-    rename = Path.rename
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    replace = Path.replace
+    calls = []
 
     def fail(path, target):
-        if path.name.endswith(".new"):
+        calls.append(path)
+        if len(calls) == 1:
             raise OSError("disk is full")
-        return rename(path, target)
+        return replace(path, target)
 
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk is full"):
         calibrate(tmp_path / "model", files / "calibration.spacy")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert spacy.load(tmp_path / "model").get_pipe("text_regressor").calibration is None

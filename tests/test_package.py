@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import choose_precision
+import describe_package
 import numpy as np
 import pytest
 import spacy
@@ -47,6 +48,62 @@ def test_bfloat16_is_chosen_if_predictions_stay(
     assert found["precision"] == precision
     assert found["difference"] == pytest.approx(noise)
     assert f'`precision = "{precision}"`' in choose_precision.describe(found)
+
+
+@pytest.fixture
+def trained(make_bert, make_examples, tmp_path):
+    """A folder with a pipeline, its dev set and its scores."""
+    nlp = make_bert()
+    examples = make_examples(nlp, 16)
+    train(nlp, examples, nlp.initialize(lambda: examples), steps=2)
+    nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    (tmp_path / "metrics.json").write_text(json.dumps(nlp.evaluate(examples)))
+    return tmp_path
+
+
+def call(main, monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["script", *map(str, arguments)])
+    main()
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_the_package_says_whether_it_marks_training_texts(trained, monkeypatch, forget):
+    options = ["--forget-training-texts"] if forget else []
+    monkeypatch.chdir(trained)
+    call(choose_precision.main, monkeypatch, "model", "dev.spacy", "chosen", *options)
+    docs = list(DocBin().from_disk("dev.spacy").get_docs(spacy.blank("en").vocab))
+    for name, has_marks in (("model", True), ("chosen", not forget)):
+        seen = spacy.load(name).get_pipe("text_regressor").was_trained_on(docs)
+        assert seen.all() == seen.any() == has_marks
+    named = ["--name", "test", "--version", "1.0.0"]
+    call(describe_package.main, monkeypatch, "chosen", "metrics.json", "packages", *named)
+    readme = Path("packages/en_test-1.0.0/README.md").read_text(encoding="utf-8")
+    found = [text in readme for text in (describe_package.MARKED, describe_package.UNMARKED)]
+    assert found == [not forget, forget]
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("model", "model is the input, too"),
+        ("dev.spacy", "dev.spacy is a file. Expected a folder"),
+        ("mine", "mine holds other files, and is no pipeline"),
+    ],
+)
+def test_a_pipeline_is_written_over_nothing_else(trained, monkeypatch, output, message):
+    (trained / "mine").mkdir()
+    (trained / "mine" / "notes.txt").write_text("mine")
+    monkeypatch.chdir(trained)
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit, match=message):
+        call(choose_precision.main, monkeypatch, "model", "dev.spacy", output)
+    (trained / "file").write_text("")
+    named = ["--name", "test", "--version", "1.0.0"]
+    with pytest.raises(SystemExit, match="Can't write .*: .*file is a file"):
+        call(describe_package.main, monkeypatch, "model", "metrics.json", "file", *named)
+    (trained / "file").unlink()
+    assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
 
 
 def run(*command: object, cwd: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command("calibrate")
@@ -28,6 +28,7 @@ def calibrate_cli(
         typer.Option("--output", "-o", help="Folder for the pipeline; by default the same"),
     ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    code: Code = None,
 ) -> None:
     """
     Give a trained pipeline prediction intervals (split conformal): doc._.interval holds a low and a
@@ -38,14 +39,21 @@ def calibrate_cli(
         from spacy.cli._util import setup_gpu
 
         from ..calibrate import calibrate
+        from ..scoring.loading import import_code
 
         setup_gpu(gpu_id, silent=True)
+        import_code(code)
         table = calibrate(pipeline, data, level=level, method=method, output=output)
         seen = int(table["seen"].max())
-        columns = table.drop(columns="seen").map(
+        columns = table.drop(columns=["seen", "checked"]).map(
             lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
         )
         msg.table(columns.values.tolist(), header=list(columns.columns))
+        for name in table.loc[~table["checked"], "component"].unique():
+            msg.warn(
+                f"{name} keeps no marks of its training texts, so it could not be checked whether "
+                f"{data} holds any. If it does, intervals promise too much."
+            )
         if seen:
             msg.warn(f"Left out: {seen} documents with a text that is in the training set too")
         msg.good("Wrote the pipeline with its intervals", str(output or pipeline))

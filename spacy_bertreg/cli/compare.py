@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command("compare")
@@ -30,6 +30,7 @@ def compare_cli(
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap")] = 2000,
     seed: Annotated[int, typer.Option(help="Their seed")] = 0,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    code: Code = None,
 ) -> None:
     """
     Score models on the same test set, and say which is best, by how much, and how sure that is.
@@ -38,8 +39,9 @@ def compare_cli(
         from spacy.cli._util import setup_gpu
 
         from ..comparison.compare import compare
-        from ..comparison.models import MEAN
+        from ..comparison.models import MEAN, find_models
         from ..comparison.tables import (
+            check_output,
             cost_table,
             coverage_table,
             describe_intervals,
@@ -48,9 +50,15 @@ def compare_cli(
             score_table,
             write_comparison,
         )
+        from ..scoring.loading import import_code
 
         setup_gpu(gpu_id, silent=True)
+        if output is not None:
+            sources = [path for runs in find_models(models).values() for _, path in runs]
+            check_output(output, [test, train, *sources])
+        import_code(code)
         comparison = compare(test, models, train=train, n_resamples=resamples, seed=seed)
+        paths = [] if output is None else write_comparison(comparison, output)
         scores = score_table(comparison, intervals=False)
         scores["R²"] = score_table(comparison)["R²"]
         differences = difference_table(comparison).drop(columns="MSE")
@@ -67,6 +75,5 @@ def compare_cli(
             msg.warn(warning)
         for sentence in comparison.verdicts["sentence"]:
             msg.good(sentence)
-        if output is not None:
-            paths = write_comparison(comparison, output)
+        if paths:
             msg.good("Wrote the comparison", ", ".join(map(str, paths)))

@@ -35,6 +35,10 @@ def convert_cli(
     weight: Annotated[
         str | None, typer.Option(help="Column with how much a document counts in training")
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Column with a class, for a text classifier beside the regressor"),
+    ] = None,
     split: Annotated[
         tuple[float, float, float] | None,
         typer.Option(help="Shares of train, dev and test, at random  [default: 0.7 0.1 0.2]"),
@@ -68,6 +72,7 @@ def convert_cli(
             time=time,
             covariates=covariate or [],
             weight=weight,
+            label=label,
             shares=split,
             dev_from=dev_from,
             test_from=test_from,

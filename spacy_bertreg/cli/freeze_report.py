@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command(
@@ -26,6 +26,7 @@ def freeze_report_cli(
         Path | None,
         typer.Option("--json", help="Write the report to a file, or - for the terminal"),
     ] = None,
+    code: Code = None,
 ) -> None:
     """
     Say which parameters learn, block by block, and with --verify which have changed. Settings of
@@ -34,17 +35,21 @@ def freeze_report_cli(
     with plain_errors():
         from spacy.cli._util import parse_config_overrides
 
-        from ..files import write_whole
+        from ..files import check_files, write_whole
         from ..freeze_report import freeze_report
+        from ..scoring.loading import import_code
 
+        path = None if str(json_path) == "-" else json_path
+        check_files([path], [source, base])
+        import_code(code)
         overrides = parse_config_overrides(ctx.args)
         report = freeze_report(source, verify=verify, base=base, overrides=overrides)
         content = json.dumps(report.to_dict(), indent=2)
-        if json_path is not None and str(json_path) == "-":
+        if path is not None:
+            write_whole({path: f"{content}\n".encode()})
+        elif json_path is not None:
             typer.echo(content)
             return
-        if json_path is not None:
-            write_whole({json_path: f"{content}\n".encode()})
         msg.table(
             [
                 (row.block, f"{row.parameters:,}", f"{row.trainable:,}", f"{row.share:.0%}")

@@ -2,10 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
+import wasabi.util
 from spacy.cli._util import app
 from wasabi import msg
+
+from ..terminal import make_printing_safe
+
+PACKAGE = __name__.partition(".")[0]
+VARIABLE = "SPACY_BERTREG_TRACEBACK"
+# What each command that loads a pipeline or a config can import first.
+Code = Annotated[
+    Path | None,
+    typer.Option(
+        "--code",
+        "-c",
+        help="Path to Python file with additional code (registered functions) to be imported",
+    ),
+]
 
 bertreg_cli = typer.Typer(
     name="bertreg",
@@ -13,6 +30,23 @@ bertreg_cli = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(bertreg_cli)
+_shows_traceback = False
+
+
+@bertreg_cli.callback()
+def start(
+    traceback: Annotated[
+        bool, typer.Option("--traceback", envvar=VARIABLE, help="Show where an error was raised")
+    ] = False,
+) -> None:
+    """
+    Predict numbers from texts, and compare the models that do.
+    """
+    global _shows_traceback
+    _shows_traceback = traceback
+    make_printing_safe()
+    # wasabi would encode each message for the terminal, and read it as UTF-8 again.
+    wasabi.util.ENCODING = "utf-8"
 
 
 @contextmanager
@@ -21,4 +55,18 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        msg.fail(str(error), exits=1)
+        if _shows_traceback:
+            raise
+        msg.fail(str(error) or type(error).__name__)
+        if not _is_own(error):
+            msg.text(f"Where it was raised: bertreg --traceback, or {VARIABLE}=1")
+        raise typer.Exit(1) from error
+
+
+def _is_own(error: Exception) -> bool:
+    """RETURNS (bool): Whether this package's code raised the error, and so knew what to say."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] == PACKAGE

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command("lexicon")
@@ -24,6 +24,7 @@ def lexicon_cli(
         str | None, typer.Option(help="Which dictionary_regressor, if there are several")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Which target to plot, if several")] = None,
+    code: Code = None,
 ) -> None:
     """
     List the terms of a trained dictionary: category, weight, number of training documents, and mean
@@ -33,8 +34,13 @@ def lexicon_cli(
         import spacy
 
         from ..dictionary.report import find_dictionary, lexicon_table, plot_lexicon
-        from ..files import write_whole
+        from ..files import check_files, write_whole
+        from ..scoring.loading import import_code
 
+        check_files([output, plot], [pipeline])
+        if plot is not None and plot.suffix not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"Can't draw {plot}. Expected a name in .png, .svg or .pdf.")
+        import_code(code)
         dictionary = find_dictionary(spacy.load(pipeline), component)
         table = lexicon_table(dictionary)
         target = target or dictionary.targets[0]
@@ -46,12 +52,11 @@ def lexicon_cli(
         if output is not None:
             files[output] = table.to_csv(index=False).encode("utf-8")
         if plot is not None:
-            if plot.suffix not in (".png", ".svg", ".pdf"):
-                raise ValueError(f"Can't draw {plot}. Expected a name in .png, .svg or .pdf.")
             image = io.BytesIO()
             figure = plot_lexicon(table, target, n_terms)
             figure.savefig(image, format=plot.suffix[1:], dpi=150)
             files[plot] = image.getvalue()
+        write_whole(files)
         shown = table.head(n_terms)
         msg.table(
             [
@@ -62,6 +67,5 @@ def lexicon_cli(
             aligns=["l", "l"] + ["r"] * (table.shape[1] - 2),
         )
         msg.info(f"{len(shown)} of {len(table)} terms.")
-        write_whole(files)
         for path in files:
             msg.good("Wrote", path)

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 
 @bertreg_cli.command("report")
 def report_cli(
     folder: Annotated[Path, typer.Argument(help="Folder that `compare --output` wrote to")],
+    code: Code = None,
 ) -> None:
     """
     Make a page of a comparison, index.html, that opens in any browser without a network; and its
@@ -19,7 +20,9 @@ def report_cli(
     """
     with plain_errors():
         from ..report import make_report
+        from ..scoring.loading import import_code
 
+        import_code(code)
         page, *plots = make_report(folder)
         msg.good("Wrote", page)
         if plots:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from wasabi import msg
 
-from .group import bertreg_cli, plain_errors
+from .group import Code, bertreg_cli, plain_errors
 
 if TYPE_CHECKING:
     from ..scoring.checkpoint import Progress
@@ -51,6 +51,7 @@ def score_cli(
         bool, typer.Option("--overwrite", help="Replace the output, and forget a stopped job")
     ] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster")] = "local",
+    code: Code = None,
 ) -> None:
     """
     Add a trained pipeline's predictions to a table of any length. A job that was stopped goes on
@@ -77,6 +78,7 @@ def score_cli(
                 strict=strict,
                 overwrite=overwrite,
                 engine=engine,
+                code=code,
                 on_progress=shown,
             )
         except KeyboardInterrupt:

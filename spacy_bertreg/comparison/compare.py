@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..intervals import is_inside
 from ..metrics import METRICS
 from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
-from .models import LINE, MEAN, Model, Run, baselines, find_models, read_model
+from .models import LINE, MEAN, Model, Run, baselines, find_models, read_models
 from .test_set import TestSet, read_test_set
 from .verdict import coverage_warnings, divergence, verdicts, warnings
 
@@ -37,7 +37,7 @@ class Comparison:
     differences (DataFrame): For each target and pair, `model` and `baseline`: of R² and MSE the
         `r2_difference` and the `r2_change`, which is the difference as a share of the baseline's
         value, as Wang 2024 states them, each with its paired interval. The change is NaN where the
-        baseline's R² is not positive.
+        interval of the baseline's own value holds 0 or less.
     coverage (DataFrame): For each target, model and run with calibrated intervals: `model`, `run`,
         `target`, `method`, `level`, `n_calibration` documents, and on the test set the `coverage`
         (share of values inside) with its bootstrap interval, the shares `below` and `above`, the
@@ -111,7 +111,7 @@ def compare(
             f"The training set {train} does not exist. Expected the .spacy file from which the "
             "baselines (the mean, and a line on document length) are made; --train names it."
         )
-    models = [read_model(name, runs, documents) for name, runs in found.items()]
+    models = [m for name, runs in found.items() for m in read_models(name, runs, documents)]
     targets = list(dict.fromkeys(t for m in models for r in m.runs for t in r.predictions))
     models += baselines(train, documents, targets)
     parts = [_compare(target, models, documents, n_resamples, seed) for target in targets]
@@ -126,14 +126,14 @@ def compare(
         differences,
         coverage,
         verdicts(scores, differences),
-        [*warnings(models, scores, runs, differences), *coverage_warnings(coverage)],
+        warnings(models, scores, runs, differences, documents.unit) + coverage_warnings(coverage),
         {
             "test": str(test),
             "train": str(train),
             "interval": {
                 "level": LEVEL,
                 "method": "percentile bootstrap",
-                "unit": "group" if documents.grouped else "document",
+                "unit": documents.unit,
                 "n_resamples": n_resamples,
                 "seed": seed,
             },
@@ -223,16 +223,14 @@ def _difference(
 ) -> dict[str, float]:
     row: dict[str, float] = {}
     for metric in COMPARED:
+        own, other = np.array(point[metric]), np.array(baseline[metric])
         a, b = draws[metric], baseline_draws[metric]
-        for name, value, drawn in (
-            ("difference", np.array(point[metric] - baseline[metric]), a - b),
-            (
-                "change",
-                relative(np.array(point[metric]), np.array(baseline[metric])),
-                relative(a, b),
-            ),
-        ):
-            low, high = interval(drawn)
+        change, drawn = relative(own, other), relative(a, b)
+        if not interval(b)[0] > 0:
+            # A share of what may be nothing: it could be any number.
+            change, drawn = np.full_like(change, np.nan), np.full_like(drawn, np.nan)
+        for name, value, values in (("difference", own - other, a - b), ("change", change, drawn)):
+            low, high = interval(values)
             key = f"{metric}_{name}"
             row |= {key: float(value), f"{key}_low": low, f"{key}_high": high}
     return row

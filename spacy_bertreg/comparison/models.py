@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,14 @@ import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
 
+from ..annotations import get_annotation
 from ..covariates import COVARIATES
+from ..freeze_report import has_weights, report_on
 from ..intervals import Calibration
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
+from ..scoring.predictor import any_length
+from ..targets import observed_values
 from .test_set import TestSet, lengths, read_docs
 
 Floats = NDArray[np.float64]
@@ -54,8 +58,8 @@ class Model:
     kind (str): "pipeline", "predictions" (a file) or "baseline".
     runs (list[Run]): One for each seed.
     costs (dict[str, float | None]): Means over the runs; None where unknown: `trained_parameters`;
-        `training_seconds`, from initialization to the last update; `documents_per_second`, of
-        reading the test set's texts; `bytes` on disk.
+        `training_seconds`, of all trainings, from the beginning of each to its last update;
+        `documents_per_second`, of reading the test set's texts; `bytes` on disk.
     """
 
     name: str
@@ -71,15 +75,20 @@ def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Settle which models there are, and their runs.
 
     sources (Iterable[str]): Pipelines (folders or packages), folders with a pipeline for each seed
-        (`seed-0/model-best`, ...), and CSV files of predictions, each as PATH or NAME=PATH. Several
-        of one NAME are runs of one model.
+        (`seed-0/model-best`, ...), and CSV files of predictions, each as PATH or NAME=PATH; what
+        exists is a PATH. Several of one NAME are runs of one model.
     RETURNS (dict[str, list[tuple[str, str]]]): By model, the name and path of each run.
     RAISES (ValueError): Two sources without NAME have the same name, or a name is a baseline's.
     """
     models: dict[str, list[tuple[str, str]]] = {}
     for source in sources:
-        named, path = "=" in source, source.partition("=")[2] or source
-        name = source.partition("=")[0] if named else _name(Path(path))
+        name, equals, path = source.partition("=")
+        # A path may have the sign in it.
+        named = bool(equals and path) and not Path(source).exists()
+        if not named:
+            name, path = _name(Path(source)), source
+        # Where the locale is C, the bytes of an umlaut are surrogates here.
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         if name in models and not named:
             raise ValueError(
                 f"Two models are called {name!r}. Expected different names, as NAME=PATH; the same "
@@ -95,7 +104,7 @@ def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _name(path: Path) -> str:
-    if path.suffix == ".csv":
+    if is_table(path):
         return path.stem
     if path.name in ("model-best", "model-last"):
         path = path.parent
@@ -109,60 +118,90 @@ def _seed(path: Path) -> tuple[int, str]:
     return int(digits) if digits.isdigit() else 0, digits
 
 
-def read_model(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> Model:
-    """name (str): The model's. runs (Sequence[tuple[str, str]]): Name and path of each.
+def is_table(path: str | Path) -> bool:
+    """path (str | Path): Of a model. RETURNS (bool): Whether it is a file of predictions."""
+    return Path(path).suffix.lower() == ".csv"
+
+
+def read_models(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> list[Model]:
+    """Read one source's models.
+
+    name (str): The source's. runs (Sequence[tuple[str, str]]): Name and path of each.
     test (TestSet): What to predict.
-    RETURNS (Model): Its predictions and costs.
+    RETURNS (list[Model]): Predictions and costs: one model, or, of pipelines in which several
+        regressors predict the same target, one for each, called NAME:COMPONENT.
     RAISES (ValueError): A pipeline has no regressor, or a file of predictions does not fit the test
         set.
     """
-    if all(path.endswith(".csv") for _, path in runs):
+    if all(is_table(path) for _, path in runs):
         read = [Run(run, path, read_predictions(path, test)) for run, path in runs]
-        return Model(name, "predictions", read, dict.fromkeys(COSTS))
-    read, costs = [], []
+        return [Model(name, "predictions", read, dict.fromkeys(COSTS))]
+    by_component: dict[str, list[Run]] = {}
+    costs = []
     for run, path in runs:
         nlp = spacy.load(path)
         predicted, rate = _predict(nlp, run, path, test)
-        read.append(predicted)
+        for component, own in predicted.items():
+            by_component.setdefault(component, []).append(own)
         costs.append({**_costs(nlp), "documents_per_second": rate})
     means = pd.DataFrame(costs, dtype=float).mean()
-    return Model(
-        name, "pipeline", read, {c: None if pd.isna(means[c]) else float(means[c]) for c in COSTS}
-    )
+    known = {c: None if pd.isna(means[c]) else float(means[c]) for c in COSTS}
+    return [
+        Model(f"{name}:{component}" if component else name, "pipeline", own, known)
+        for component, own in by_component.items()
+    ]
 
 
-def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[Run, float]:
-    """RETURNS (tuple): Predictions and intervals, and texts per second."""
-    keys = {
-        target: key
-        for component in _regressors(nlp)
-        for target, key in component.output_keys.items()
-    }
-    if not keys:
+def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[str, Run], float]:
+    """RETURNS (tuple): Predictions and intervals, by component if several predict the same target,
+    else under ""; and texts per second."""
+    regressors = [part for part in _regressors(nlp) if part.targets]
+    if not regressors:
         raise ValueError(f"The pipeline {path} has no regressor. It has: {nlp.pipe_names}.")
-    for target in keys:
+    targets = [target for regressor in regressors for target in regressor.targets]
+    for target in targets:
         if target not in test.gold or test.gold[target].isna().all():
             raise ValueError(f"{test.path} has no values for {target!r}, which {path} predicts.")
     inputs = [(t, {COVARIATES: c}) for t, c in zip(test.texts, test.covariates, strict=True)]
-    for _ in nlp.pipe(inputs[:WARM_UP], as_tuples=True):
-        pass
-    start = time.perf_counter()
-    rows = [
-        ([doc.cats[key] for key in keys.values()], doc._.interval or {})
-        for doc, _ in nlp.pipe(inputs, as_tuples=True)
-    ]
-    rate = len(rows) / (time.perf_counter() - start)
+    keys = [key for regressor in regressors for key in regressor.output_keys.values()]
+    with any_length(nlp):
+        for _ in nlp.pipe(inputs[:WARM_UP], as_tuples=True):
+            pass
+        start = time.perf_counter()
+        rows = [
+            ([doc.cats[key] for key in keys], get_annotation(doc, "interval") or {})
+            for doc, _ in nlp.pipe(inputs, as_tuples=True)
+        ]
+        rate = len(rows) / (time.perf_counter() - start)
     values = np.array([row for row, _ in rows], dtype=np.float64)
+    columns = dict(zip(keys, values.T, strict=True))
+    is_ambiguous = len(set(targets)) < len(targets)
+    groups = {r.name: [r] for r in regressors} if is_ambiguous else {"": regressors}
+    runs = {
+        component: _run(name, path, own, columns, [ends for _, ends in rows])
+        for component, own in groups.items()
+    }
+    return runs, rate
+
+
+def _run(
+    name: str,
+    path: str,
+    regressors: Sequence[Regressor],
+    columns: Mapping[str, Floats],
+    ends: Sequence[Mapping[str, tuple[float, float]]],
+) -> Run:
+    """RETURNS (Run): What regressors with different targets predict."""
+    keys = {target: key for part in regressors for target, key in part.output_keys.items()}
     calibrations = {
-        target: (component.calibration, component.targets.index(target))
-        for component in _regressors(nlp)
-        for target in component.targets
-        if component.calibration is not None
+        target: (regressor.calibration, regressor.targets.index(target))
+        for regressor in regressors
+        for target in regressor.targets
+        if regressor.calibration is not None
     }
-    intervals = {
-        target: np.array([ends[keys[target]] for _, ends in rows]) for target in calibrations
-    }
-    return Run(name, path, dict(zip(keys, values.T, strict=True)), intervals, calibrations), rate
+    intervals = {target: np.array([own[keys[target]] for own in ends]) for target in calibrations}
+    predictions = {target: columns[key] for target, key in keys.items()}
+    return Run(name, path, predictions, intervals, calibrations)
 
 
 def _regressors(nlp: Language) -> list[Regressor]:
@@ -171,7 +210,7 @@ def _regressors(nlp: Language) -> list[Regressor]:
 
 
 def _costs(nlp: Language) -> dict[str, float | None]:
-    report = nlp.meta.get("freeze_report")
+    report = report_on(nlp).to_dict() if has_weights(nlp) else None
     parameters = report["trainable"] if report else 0
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
@@ -181,9 +220,11 @@ def _costs(nlp: Language) -> dict[str, float | None]:
             nodes = list(component.model.walk())
             parameters += sum(n.get_param(p).size for n in nodes for p in n.param_names)
     files = [file for file in nlp.path.rglob("*") if file.is_file()]
+    # Regressors of one pipeline learn at the same time.
+    seconds = max((regressor.record.seconds for regressor in _regressors(nlp)), default=0.0)
     return {
         "trained_parameters": parameters,
-        "training_seconds": nlp.meta.get("training_seconds"),
+        "training_seconds": seconds or None,
         "bytes": sum(file.stat().st_size for file in files),
     }
 
@@ -202,7 +243,15 @@ def read_predictions(path: str | Path, test: TestSet) -> dict[str, Floats]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a CSV file of predictions.")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Can't read {path}: it is not UTF-8 ({error}).") from error
+    except ValueError as error:  # pandas' own, of an empty file or an odd row
+        raise ValueError(
+            f"Can't read {path}: {error}. Expected a CSV file with the columns id, target and "
+            "prediction."
+        ) from error
     if missing := [c for c in ("id", "target", "prediction") if c not in table]:
         raise ValueError(
             f"{path} has no column {missing[0]!r}. It has: {', '.join(table.columns)}. Expected "
@@ -262,7 +311,7 @@ def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[
     log_length, test_length = np.log1p(lengths(docs)), np.log1p(test.lengths)
     mean, line = {}, {}
     for target in targets:
-        gold = np.array([doc.cats.get(target, np.nan) for doc in docs], dtype=np.float64)
+        gold = np.array([observed_values(d).get(target, np.nan) for d in docs], dtype=np.float64)
         known = ~np.isnan(gold)
         if not known.any():
             raise ValueError(f"{train} has no values for {target!r}.")

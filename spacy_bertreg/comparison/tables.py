@@ -9,8 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 from wasabi import MarkdownRenderer
 
-from ..files import write_whole
+from ..files import check_files, check_folder, write_whole
 from .compare import Comparison
+from .verdict import plural
 
 TITLES = {
     "r2": "R²",
@@ -22,6 +23,10 @@ TITLES = {
     "spearman": "Spearman",
 }
 DASH = "–"
+FILES = (
+    *("comparison.csv", "differences.csv", "runs.csv", "predictions.csv"),
+    *("comparison.json", "comparison.md", "comparison.tex"),
+)
 LATEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": "\\textbackslash{}",
@@ -126,6 +131,14 @@ def coverage_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def check_output(folder: Path, inputs: Iterable[str | Path | None]) -> None:
+    """folder (Path): Where `write_comparison` shall write to.
+    inputs (Iterable[str | Path | None]): What is compared, and on what.
+    RAISES (ValueError): It can't, or would write over one of them."""
+    check_folder(folder)
+    check_files([folder / name for name in FILES], inputs)
+
+
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     """Write comparison.csv, differences.csv, runs.csv and predictions.csv with full precision,
     comparison.json with all but the predictions, and comparison.md and .tex for people.
@@ -135,16 +148,18 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     RETURNS (list[Path]): The files.
     """
     folder = Path(folder)
-    contents = {
-        "comparison.csv": comparison.scores.to_csv(index=False),
-        "differences.csv": comparison.differences.to_csv(index=False),
-        "runs.csv": comparison.runs.to_csv(index=False),
-        "predictions.csv": comparison.predictions().to_csv(index=False),
-        "comparison.json": json.dumps(to_dict(comparison), indent=1, ensure_ascii=False) + "\n",
-        "comparison.md": _markdown(comparison),
-        "comparison.tex": _latex(comparison),
-    }
-    files = {folder / name: content.encode("utf-8") for name, content in contents.items()}
+    contents = (
+        comparison.scores.to_csv(index=False),
+        comparison.differences.to_csv(index=False),
+        comparison.runs.to_csv(index=False),
+        comparison.predictions().to_csv(index=False),
+        json.dumps(to_dict(comparison), indent=1, ensure_ascii=False) + "\n",
+        _markdown(comparison),
+        _latex(comparison),
+    )
+    # Where the locale is C, names from the command line hold bytes as surrogates.
+    data = [text.encode("utf-8", "surrogateescape") for text in contents]
+    files = {folder / name: own for name, own in zip(FILES, data, strict=True)}
     write_whole(files)
     return list(files)
 
@@ -210,9 +225,10 @@ def _latex(comparison: Comparison) -> str:
 def describe_intervals(comparison: Comparison) -> str:
     """RETURNS (str): What the intervals are, in a sentence."""
     settings = comparison.settings["interval"]
+    units = plural(settings["unit"])
     return (
         f"In brackets: {settings['level']:.0%} percentile bootstrap intervals, "
-        f"{settings['n_resamples']:,} draws of {settings['unit']}s, the same for all models; they "
+        f"{settings['n_resamples']:,} draws of {units}, the same for all models; they "
         "are about the choice of test documents, not of seeds."
     )
 

@@ -13,6 +13,10 @@ from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc, DocBin
 
 from ..covariates import COVARIATES
+from ..splits import first_ids
+from ..targets import observed_values
+
+EQUAL_TEXTS = "document, equal texts together"
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class TestSet:
         they have none.
     groups (list[str]): The group of each: documents that may depend on each other, such as texts
         of one author. Where a document has none, it is a group of its own.
-    grouped (bool): Whether some group has several documents.
+    unit (str): "group"; or "document" if each is a group of its own; or, if only documents with the
+        same text share groups, "document, equal texts together".
     texts (list[str]): The texts.
     covariates (list[dict | None]): What stands under "covariates" in each document's `user_data`.
     lengths (ndarray): Numbers of words, shape (documents,).
@@ -43,8 +48,12 @@ class TestSet:
     __test__ = False
 
     @property
-    def grouped(self) -> bool:
-        return len(set(self.groups)) < len(self.groups)
+    def unit(self) -> str:
+        n_groups = len(set(self.groups))
+        if n_groups == len(self.groups):
+            return "document"
+        of_equal_texts = n_groups == len(set(zip(self.groups, self.texts, strict=True)))
+        return EQUAL_TEXTS if of_equal_texts else "group"
 
 
 def read_test_set(path: str | Path) -> TestSet:
@@ -56,14 +65,20 @@ def read_test_set(path: str | Path) -> TestSet:
     docs = read_docs(path)
     ids = [str(doc.user_data.get("id", place)) for place, doc in enumerate(docs, start=1)]
     _check_unique(ids, path)
+    texts = [doc.text for doc in docs]
     groups = [str(d.user_data.get("group", i)) for d, i in zip(docs, ids, strict=True)]
+    if groups == texts:
+        # Older versions of `convert` kept equal texts together so. No text is to leave as a group.
+        groups = first_ids(texts, ids)
     # By doc: a target that some documents don't have is unknown there.
-    gold = pd.DataFrame([dict(doc.cats) for doc in docs], index=range(len(docs)), dtype=float)
+    gold = pd.DataFrame(
+        [dict(own) for own in map(observed_values, docs)], range(len(docs)), dtype=float
+    )
     return TestSet(
         str(path),
         ids,
         groups,
-        [doc.text for doc in docs],
+        texts,
         [doc.user_data.get(COVARIATES) for doc in docs],
         lengths(docs),
         gold,

@@ -75,7 +75,9 @@ def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str
     low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
     text = f"{sign * row['r2_difference']:.3f} ({low:.3f} to {high:.3f}"
     if sign == 1 and pd.notna(row["r2_change"]):
-        text += f"; {row['r2_change']:+.1%} in R², {row['mse_change']:+.1%} in MSE"
+        text += f"; {row['r2_change']:+.1%} in R²"
+        if pd.notna(row["mse_change"]):
+            text += f", {row['mse_change']:+.1%} in MSE"
     chance = "" if low > 0 else ", which may be chance,"
     return f"{text}){chance} more than {other}"
 
@@ -94,10 +96,16 @@ def find_pair(
 
 
 def warnings(
-    models: Sequence[Model], scores: pd.DataFrame, runs: pd.DataFrame, differences: pd.DataFrame
+    models: Sequence[Model],
+    scores: pd.DataFrame,
+    runs: pd.DataFrame,
+    differences: pd.DataFrame,
+    unit: str = "group",
 ) -> list[str]:
-    """RETURNS (list[str]): Failed runs; models that don't beat a line on document length; a test
-    set of few groups."""
+    """models (Sequence[Model]), scores, runs, differences (DataFrame): As in `Comparison`.
+    unit (str): Of the bootstrap, see `TestSet`.
+    RETURNS (list[str]): Failed runs; models that don't beat a line on document length; a test set
+        of few groups."""
     found = []
     for _, run in runs[runs["diverged"].notna()].iterrows():
         found.append(f"{run['model']}, {run['run']} failed on {run['target']}: {run['diverged']}.")
@@ -114,13 +122,19 @@ def warnings(
         n_groups = table["n_groups"].iloc[0]
         if n_groups < FEW_GROUPS:
             found.append(
-                f"The test set for {target} has {n_groups} groups: bootstrap intervals are too "
-                f"narrow with fewer than {FEW_GROUPS}."
+                f"The test set for {target} has {n_groups} {plural(unit)}: bootstrap intervals are "
+                f"too narrow with fewer than {FEW_GROUPS}."
             )
     names = {len(m.runs) for m in models if m.kind == "pipeline"}
     if len(names) > 1:
         found.append("The models were not all trained with the same number of seeds.")
     return found
+
+
+def plural(unit: str) -> str:
+    """unit (str): Of the bootstrap, see `TestSet`. RETURNS (str): Several of them, in words."""
+    name, comma, rest = unit.partition(",")
+    return f"{name}s{comma}{rest}"
 
 
 def coverage_warnings(coverage: pd.DataFrame) -> list[str]:

@@ -124,7 +124,7 @@ def _colour_terms(nlp: Language, text: str, target: str) -> str | None:
     name = find_dictionary(nlp).spans_key
     doc = nlp(text)
     group = doc.spans.get(name) if name else None
-    if group is None or target not in group.attrs.get("contributions", {}):
+    if name is None or group is None or target not in group.attrs.get("contributions", {}):
         return None
     n_tokens = len(doc)
     if len(text) > LONGEST_TEXT:

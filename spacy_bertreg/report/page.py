@@ -10,7 +10,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..comparison.tables import TITLES
-from ..files import write_whole
+from ..comparison.verdict import plural
+from ..files import check_files, write_whole
 from . import numbers
 from .disagreement import disagreements, load_dictionary, read_texts
 from .drawing import Plot, data_uri, drawing_style, file_name, render
@@ -30,6 +31,7 @@ def make_report(folder: str | Path) -> list[Path]:
     RAISES (ImportError): matplotlib is not installed.
     """
     folder = Path(folder)
+    check_files([folder / "index.html", folder / "plots" / "any.png"])
     results = read_results(folder)
     comparison = results.comparison
     models = comparison["models"]
@@ -43,6 +45,7 @@ def make_report(folder: str | Path) -> list[Path]:
             for i, target in enumerate(results.targets, start=1)
         ]
         training = [_image(plot, files, folder) for plot in _training_plots(results, folder)]
+    unit = comparison["interval"].get("unit", "document")
     page = _template().render(
         comparison=comparison,
         title=f"Models compared on {test.name}",
@@ -53,8 +56,9 @@ def make_report(folder: str | Path) -> list[Path]:
         baselines=[model["name"] for model in models if model["kind"] == "baseline"],
         interval=comparison["interval"],
         level=f"{comparison['interval'].get('level', 0.95):.0%}".replace("%", " %"),
-        unit=comparison["interval"].get("unit", "document"),
-        grouped=comparison["interval"].get("unit") == "group",
+        unit=unit.partition(",")[0],
+        units=plural(unit),
+        grouped=unit == "group",
         metrics=TITLES,
         texts_found=bool(texts),
         coloured=dictionary is not None,

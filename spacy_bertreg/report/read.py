@@ -67,11 +67,7 @@ def read_results(folder: Path) -> Results:
     comparison = _read_comparison(folder / "comparison.json")
     path = folder / "predictions.csv"
     _require_file(path)
-    try:
-        # As text: an id may look like a number, or be called "NA".
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except ValueError as error:
-        raise ValueError(f"{path} is not a CSV file: {error}") from error
+    table = _read_csv(path)
     columns = {model["name"]: _columns(model) for model in comparison["models"]}
     for column in [*DOCUMENT_COLUMNS, *(c for names in columns.values() for c in names)]:
         if column not in table.columns:
@@ -122,7 +118,7 @@ def read_sizes(folder: Path) -> pd.DataFrame | None:
     path = folder / "sizes.csv"
     if not path.is_file():
         return None
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = _read_csv(path)
     for column in ("model", "n_documents", "seed", "r2"):
         if column not in table.columns:
             raise ValueError(
@@ -154,6 +150,14 @@ def _read_comparison(path: Path) -> dict[str, Any]:
             if missing:
                 raise ValueError(f"{path}: entry {i} of {name!r} has no {', '.join(missing)}.")
     return comparison
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        # As text: an id may look like a number, or be called "NA".
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a CSV file: {error}") from error
 
 
 def _require_file(path: Path) -> None:

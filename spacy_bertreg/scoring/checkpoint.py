@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from .sinks import PART
+
+# What it holds, beside `parts`; last what says whose folder it is.
+FILES = ("rows", "whole.parquet", "errors.jsonl", "checkpoint.json", "checkpoint.new")
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Checkpoint:
         self.folder = output.with_name(f"{output.name}.partial")
         self.errors = self.folder / "errors.jsonl"
         self._state = self.folder / "checkpoint.json"
+        self._new = self.folder / "checkpoint.new"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -65,6 +71,12 @@ class Checkpoint:
             lock.release()
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+    def claim(self) -> None:
+        """Make the folder, and in it, before anything else, what says whose it is."""
+        self.folder.mkdir(exist_ok=True)
+        if not self._state.is_file():
+            self._new.touch()
 
     def load(self, job: Mapping[str, Any]) -> Progress:
         """job (Mapping): What the job is. RETURNS (Progress): How far it had come.
@@ -94,13 +106,42 @@ class Checkpoint:
     def save(self, job: Mapping[str, Any], progress: Progress) -> None:
         """job (Mapping): What the job is. progress (Progress): How far it has come; what it counts
         is on disk."""
-        new = self._state.with_name("checkpoint.new")
-        with new.open("w", encoding="utf-8") as file_:
+        with self._new.open("w", encoding="utf-8") as file_:
             json.dump({"job": job, "progress": asdict(progress)}, file_, indent=2)
             file_.flush()
             os.fsync(file_.fileno())
-        new.replace(self._state)
+        self._new.replace(self._state)
+
+    def exists(self) -> bool:
+        """RETURNS (bool): Whether a job was stopped here.
+        RAISES (ValueError): What is there is not of a job."""
+        if not self.folder.exists():
+            return False
+        names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else {""}
+        # A job makes one of these before all else.
+        if names and names.isdisjoint({self._state.name, self._new.name}):
+            raise ValueError(
+                f"{self.folder} is not what a stopped job leaves behind: it has no "
+                f"{self._state.name}. Expected no such folder, to keep what is not whole; move it, "
+                "or name another output."
+            )
+        return True
 
     def clear(self) -> None:
-        """Delete what is there."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete what jobs write, and the folder if nothing else is in it.
+        RAISES (ValueError): What is there is not of a job."""
+        if not self.exists():
+            return
+        if self._state.is_file():
+            # If we are killed in between: it says whose folder it is, and promises no rows.
+            self._state.replace(self._new)
+        parts = self.folder / "parts"
+        for path in parts.iterdir() if parts.is_dir() else ():
+            if re.fullmatch(PART, path.name):
+                path.unlink()
+        with suppress(OSError):
+            parts.rmdir()
+        for name in FILES:
+            (self.folder / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()

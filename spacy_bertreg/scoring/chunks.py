@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..tables import check_encoding, parse_number, table_kind
+from ..tables import check_encoding, parse_number, parse_object, table_kind
 from .records import Decoded, Record, csv_records, json_records
 
 if TYPE_CHECKING:
@@ -45,6 +45,17 @@ class Reject:
         found = {"row": self.row, "line": self.line, "id": self.name, "reason": self.reason}
         content = {"raw": self.raw, "raw_base64": self.raw_base64}
         return json.dumps({k: v for k, v in (found | content).items() if v is not None})
+
+    @staticmethod
+    def are_in(path: Path) -> bool:
+        """path (Path): OUTPUT.errors.jsonl. RETURNS (bool): Whether it holds what `to_json` makes,
+        or nothing."""
+        if not path.exists():
+            return True
+        with path.open(encoding="utf-8", errors="replace") as file_:
+            line = file_.readline()
+        row, _ = parse_object(line)
+        return not line or (row is not None and {"row", "reason", "raw"} <= set(row))
 
 
 @dataclass

@@ -13,6 +13,24 @@ PRECISION = "components.transformer.model.precision"
 FILES = ("config.cfg", "meta.json", "tokenizer", "vocab")
 
 
+def import_code(path: str | Path | None) -> None:
+    """Import a Python file, for the functions that it registers.
+
+    path (str | Path | None): The file, or None for none.
+    RAISES (FileNotFoundError, ValueError, ImportError): There is none, or it can't be imported.
+    """
+    if path is None:
+        return
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a Python file, as --code.")
+    if Path(path).suffix != ".py":
+        raise ValueError(f"--code is {path}. Expected a Python file, in .py.")
+    try:
+        util.import_file("python_code", path)
+    except Exception as error:  # whatever is wrong with the user's code
+        raise ImportError(f"Can't import {path}: {type(error).__name__}: {error}") from error
+
+
 def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Language:
     """pipeline (str | Path): Folder of a trained pipeline, or name of an installed package.
     precision (str | None): "float32", "bfloat16" or "auto", instead of what the pipeline has.

@@ -1,16 +1,18 @@
 """A loaded pipeline that turns texts into rows of numbers."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
 
+from ..annotations import get_annotation
 from ..covariates import COVARIATES, LOG_LENGTH
 from ..pipeline.regressor import Regressor
-from .loading import load_pipeline
+from .loading import import_code, load_pipeline
 
 Row = list[float]
 
@@ -24,6 +26,7 @@ class PredictorSettings:
     gpu_id (int): A GPU's number, or -1 for the CPU.
     batch_size (int | None): Documents scored together; None as it is in the pipeline.
     threads (int | None): torch's threads; None as many as torch takes.
+    code (str | None): Python file to import first, with functions that the pipeline needs.
     """
 
     pipeline: str
@@ -31,6 +34,7 @@ class PredictorSettings:
     gpu_id: int = -1
     batch_size: int | None = None
     threads: int | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,13 @@ class Predictor:
     @classmethod
     def load(cls, settings: PredictorSettings) -> "Predictor":
         """settings (PredictorSettings): What to load, and how. RETURNS (Predictor): With it.
-        RAISES (ValueError): The pipeline can't be loaded."""
+        RAISES (ValueError, ImportError): The pipeline or the code can't be loaded."""
         if settings.gpu_id >= 0:
             import spacy
 
             spacy.require_gpu(settings.gpu_id)
+        import_code(settings.code)
         nlp = load_pipeline(settings.pipeline, settings.precision)
-        # spaCy's limit is for components that take memory by length; ours read long texts in parts.
-        nlp.max_length = sys.maxsize
         if settings.threads is not None and "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(settings.threads)
         return cls(nlp, settings.batch_size)
@@ -138,15 +141,29 @@ class Predictor:
     def _predict(self, pairs: Sequence[tuple[str, Mapping[str, float | None]]]) -> list[Row]:
         inputs = [(text, {COVARIATES: given} if given else {}) for text, given in pairs]
         rows = []
-        with self._nlp.memory_zone():
+        with any_length(self._nlp), self._nlp.memory_zone():
             for doc, _ in self._nlp.pipe(inputs, as_tuples=True, batch_size=self.batch_size):
                 row: Row = []
                 for key, has_interval in self._keys:
                     row.append(doc.cats[key])
                     if has_interval:
-                        row.extend(doc._.interval[key])
+                        row.extend(get_annotation(doc, "interval")[key])
                 rows.append(row)
         return rows
+
+
+@contextmanager
+def any_length(nlp: Language) -> Iterator[None]:
+    """Let a pipeline read texts of any length inside of this. spaCy's limit is for components that
+    take memory by length; ours read long texts in parts.
+
+    nlp (Language): The pipeline."""
+    usual = nlp.max_length
+    nlp.max_length = sys.maxsize
+    try:
+        yield
+    finally:
+        nlp.max_length = usual
 
 
 def _is_out_of_memory(error: Exception) -> bool:

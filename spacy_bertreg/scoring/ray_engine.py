@@ -42,13 +42,16 @@ def score_on_ray(
     settings: PredictorSettings, source: Source, start: int, n_workers: int
 ) -> Iterator[Scored]:
     """settings (PredictorSettings): What each worker loads, once; with a GPU, each takes one.
-    source (Source): What to score; its file and the pipeline's must be there on all machines.
+    source (Source): What to score; its file, the pipeline's and the code's must be there on all
+        machines.
     start (int): Number of the first chunk. n_workers (int): How many.
     YIELDS (tuple[Chunk, Scores]): Each chunk with its scores, in order."""
     # Workers may run in another folder than this process.
     read = replace(source.settings, path=str(source.path.absolute()))
     if Path(settings.pipeline).is_dir():
         settings = replace(settings, pipeline=str(Path(settings.pipeline).absolute()))
+    if settings.code is not None:
+        settings = replace(settings, code=str(Path(settings.code).absolute()))
     context = DataContext.get_current()
     context.execution_options.preserve_order = True
     # Each chunk is a block of its own, and a worker's task.

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..tables import LONGEST_FIELD, check_encoding
+from ..tables import LONGEST_FIELD, check_encoding, parse_object
 
 # A quote that nothing closes would take in the rest of the file.
 LONGEST_QUOTED = 2**27
@@ -100,7 +99,7 @@ def json_records(file_: Decoded) -> Iterator[Record]:
     """file_ (Decoded): JSONL. YIELDS (Record): Each line that is not empty."""
     for line, content in enumerate(file_.lines(), start=1):
         if content.strip():
-            values, reason = _parse_json(content)
+            values, reason = parse_object(content)
             yield _record(file_, line, content, values, reason)
 
 
@@ -144,12 +143,3 @@ class _Lines:
         self._returned.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
         del self.taken[1:]
-
-
-def _parse_json(line: str) -> tuple[dict[str, Any] | None, str]:
-    """RETURNS (tuple): A line's fields, and what is wrong with it."""
-    try:
-        row = json.loads(line.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        return None, f"is no JSON: {error}"
-    return (row, "") if isinstance(row, dict) else (None, "is no JSON object")

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..files import check_files
 from ..pipeline.regressor import check_choice
 from ..tables import table_kind
 from .checkpoint import Checkpoint, Progress
@@ -67,6 +68,7 @@ def score_file(
     strict: bool = False,
     overwrite: bool = False,
     engine: str = "local",
+    code: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Add a trained pipeline's predictions to a table. The output appears when it is complete. A
@@ -88,6 +90,7 @@ def score_file(
     strict (bool): Stop at a row that can't be scored.
     overwrite (bool): Replace an output, and forget what a stopped job has done.
     engine (str): "local", or "ray" for a cluster.
+    code (str | Path | None): Python file to import first, with functions that the pipeline needs.
     on_progress (Callable | None): Called after each chunk.
     RETURNS (Summary): What came of it.
     RAISES (ValueError, FileNotFoundError, OSError): Wrong input, or a stopped job of other input,
@@ -102,16 +105,19 @@ def score_file(
     checkpoint = Checkpoint(output)
     errors = output.with_name(f"{output.name}.errors.jsonl")
     start = time.monotonic()
+    if not input_path.is_file():
+        raise FileNotFoundError(f"{input_path} does not exist. Expected a table of texts.")
+    check_files([output, errors], [input_path, pipeline, code])
     with checkpoint.alone():
         if overwrite:
             checkpoint.clear()
-        elif output.exists() and not checkpoint.folder.exists():
-            raise ValueError(f"{output} is there already. Expected --overwrite, to replace it.")
-        if not input_path.is_file():
-            raise FileNotFoundError(f"{input_path} does not exist. Expected a table of texts.")
-        if output.exists() and output.samefile(input_path):
-            raise ValueError(f"{output} is the input, too. Expected another file.")
-        settings = PredictorSettings(str(pipeline), precision, gpu_id, batch_size)
+        elif not checkpoint.exists() and (output.exists() or not Reject.are_in(errors)):
+            # Rejected rows of an earlier job may be replaced: its output has gone.
+            taken = output if output.exists() else errors
+            raise ValueError(f"{taken} is there already. Expected --overwrite, to replace it.")
+        settings = PredictorSettings(
+            str(pipeline), precision, gpu_id, batch_size, code=None if code is None else str(code)
+        )
         # With Ray, the GPUs are the workers'; this process may have none.
         predictor = Predictor.load(replace(settings, gpu_id=-1) if engine == "ray" else settings)
         rows = -(-MIN_ROWS // predictor.batch_size) * predictor.batch_size
@@ -133,7 +139,7 @@ def score_file(
         progress = checkpoint.load(job)
         resumed_after = progress.rows
         if not progress.is_whole:
-            checkpoint.folder.mkdir(exist_ok=True)
+            checkpoint.claim()
             sink = make_sink(checkpoint.folder, output, source, predictor.columns)
             run = _run(engine, predictor, settings, source, progress.chunks, n_process)
             job_run = _Job(job, checkpoint, sink, predictor.columns, progress, strict)
@@ -268,13 +274,14 @@ def _describe(
     source: Source, predictor: Predictor, settings: PredictorSettings, n_process: int, engine: str
 ) -> dict[str, Any]:
     """RETURNS (dict): All that the output's bytes depend on."""
-    with source.path.open("rb") as file_:
-        content = hashlib.file_digest(file_, "sha256").hexdigest()
+    content = _sha256(source.path)
+    code = None if settings.code is None else _sha256(Path(settings.code))
     own = asdict(source.settings)
     del own["path"]
     return {
         "the input's content (SHA-256)": content,
         "the pipeline's content (SHA-256)": fingerprint(predictor.folder),
+        "the code's content (SHA-256)": code,
         **{f"{name} of the input": value for name, value in own.items()},
         "precision": settings.precision,
         "batch_size": predictor.batch_size,
@@ -283,6 +290,11 @@ def _describe(
         "engine": engine,
         **{f"the version of {name}": version(name) for name in PACKAGES},
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file_:
+        return hashlib.file_digest(file_, "sha256").hexdigest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from .chunks import Source
 
 # Rows that a Parquet file keeps together.
 ROW_GROUP = 65536
+# Names of the parts of one that is not whole.
+PART = r"\d{8}\.parquet"
 
 Predictions = Mapping[str, Sequence[float]]
 
@@ -106,7 +109,7 @@ class ParquetSink:
         self.path.mkdir(exist_ok=True)
         self._n_parts = n_parts or 0
         for path in self.path.iterdir():
-            if path.suffix != ".parquet" or int(path.stem) >= self._n_parts:
+            if re.fullmatch(PART, path.name) and int(path.stem) >= self._n_parts:
                 path.unlink()
 
     def write(self, rows: Any, predictions: Predictions) -> None:

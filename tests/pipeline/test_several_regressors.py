@@ -3,6 +3,9 @@
 import pytest
 import spacy
 from conftest import ROOT, examples_from, train
+from spacy.tokens import DocBin
+
+from spacy_bertreg.comparison.compare import compare
 
 ROWS = [("a good film", 5.0), ("a bad film", 1.0), ("a film", 3.0), ("good and bad", 2.0)] * 4
 TERMS = "term,weight\ngood,1\nbad,-1\n"
@@ -117,3 +120,23 @@ def test_two_trained_components_and_one_weight(make_tok2vec, make_examples):
     assert set(scores["reg_per_target"]) == {"text_regressor:severity", "severity"}
     mean = (scores["text_regressor_r2"] + scores["dictionary_regressor_r2"]) / 2
     assert scores["reg_r2"] == pytest.approx(mean)
+
+
+def test_compare_shows_both(make_tok2vec, lexicon, tmp_path):
+    nlp = make_tok2vec(output_key="{name}:{target}")
+    nlp.add_pipe("dictionary_regressor")
+    nlp.config["initialize"]["components"]["dictionary_regressor"] = {"lexicon": lexicon}
+    examples = examples_from(nlp, [(text, {"stars": y}) for text, y in ROWS])
+    train(nlp, examples, nlp.initialize(lambda: examples), steps=20)
+    nlp.to_disk(tmp_path / "both")
+    for name in ("train", "test"):
+        docs = [example.reference.copy() for example in examples]
+        DocBin(docs=docs).to_disk(tmp_path / f"{name}.spacy")
+    comparison = compare(tmp_path / "test.spacy", [str(tmp_path / "both")], n_resamples=100)
+    scores = comparison.scores.set_index("model")
+    names = ["both:text_regressor", "both:dictionary_regressor"]
+    assert list(scores.index[:2]) == names
+    per_target = nlp.evaluate(examples)["reg_per_target"]
+    expected = [per_target[key]["r2"] for key in ("text_regressor:stars", "stars")]
+    assert scores.loc[names, "r2"].tolist() == pytest.approx(expected, abs=1e-5)
+    assert set(names) <= set(comparison.predictions().columns)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import spacy
 
 import spacy_bertreg
 from spacy_bertreg.intervals import Calibration
@@ -47,6 +48,29 @@ def test_several_regressors_have_a_column_each(nlp, make_examples):
 def test_an_empty_frame(nlp):
     found = spacy_bertreg.score_frame(nlp, pd.DataFrame({"text": []}))
     assert list(found.columns) == ["text", "severity_predicted"]
+
+
+def test_what_pandas_calls_na_is_unknown(covariate_pipeline):
+    nlp = spacy.load(covariate_pipeline)
+    given = pd.array([3.0, None], dtype="Float64")
+    assert given[1] is pd.NA
+    frame = pd.DataFrame({"text": ["Quiet."] * 2, "deaths": given})
+    found = spacy_bertreg.score_frame(nlp, frame)["severity_predicted"]
+    assert (
+        found.tolist()
+        == spacy_bertreg.score_frame(nlp, frame.assign(deaths=[3.0, np.nan]))[
+            "severity_predicted"
+        ].tolist()
+    )
+
+
+def test_a_text_of_any_length(nlp):
+    text = "quiet " * 170_000
+    assert len(text) > nlp.max_length
+    usual = nlp.max_length
+    found = spacy_bertreg.score_frame(nlp, pd.DataFrame({"text": [text, "Quiet."]}))
+    assert found["severity_predicted"].notna().all()
+    assert nlp.max_length == usual
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,8 @@ def test_other_input_pipeline_or_settings_are_not_mixed(stopped, pipeline):
     refuses("stopped after 96 rows.* batch_size was 16, and is 32", batch_size=32)
     refuses("limit of the input was None, and is 150", limit=150)
     refuses("n_process was 1, and is 2", n_process=2)
+    (stopped / "code.py").write_text("")
+    refuses("the code's content .* was None, and is 'e3b0c", code=stopped / "code.py")
     content = source.read_text()
     source.write_text(content.replace("Quiet", "Noisy", 1))
     refuses("the input's content .* was ")
@@ -256,6 +258,56 @@ def test_other_input_pipeline_or_settings_are_not_mixed(stopped, pipeline):
 def test_overwrite_begins_anew(stopped, pipeline):
     source, target = stopped / "in.csv", stopped / "out.csv"
     assert score_file(pipeline, source, target, batch_size=32, overwrite=True).resumed_after == 0
+
+
+def test_what_others_put_there_stays(stopped, pipeline):
+    source, target = stopped / "in.csv", stopped / "out.csv"
+    partial = stopped / "out.csv.partial"
+    (partial / "notes.txt").write_text("mine")
+    score_file(pipeline, source, target, batch_size=16)
+    assert [path.name for path in partial.iterdir()] == ["notes.txt"]
+    content = target.read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="out.csv.partial is not what a stopped job leaves"):
+            score_file(pipeline, source, target, overwrite=overwrite)
+    (partial / "rows").write_text("mine, too")
+    with pytest.raises(ValueError, match="out.csv.partial is not what a stopped job leaves"):
+        score_file(pipeline, source, target, overwrite=True)
+    assert (partial / "rows").read_text() == "mine, too"
+    assert target.read_bytes() == content
+
+
+def test_parts_of_others_stay(pipeline, tmp_path, monkeypatch):
+    write(tmp_path / "in.csv", 64)
+    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    def stop(progress: checkpoint.Progress, share: float) -> None:
+        raise Killed
+
+    options = {"batch_size": 16}
+    with pytest.raises(Killed):
+        score_file(
+            pipeline, tmp_path / "in.csv", tmp_path / "a.parquet", on_progress=stop, **options
+        )
+    parts = tmp_path / "a.parquet.partial" / "parts"
+    for name in ("notes.txt", "mine.parquet"):
+        (parts / name).write_text("mine")
+    score_file(pipeline, tmp_path / "in.csv", tmp_path / "a.parquet", **options)
+    found = sorted(p.name for p in parts.parent.rglob("*"))
+    assert found == ["mine.parquet", "notes.txt", "parts"]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.errors.jsonl"])
+def test_outputs_that_are_something_else(pipeline, tmp_path, name):
+    write(tmp_path / "in.csv", 5)
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"{name} is a folder. Expected a file"):
+        score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", overwrite=True)
+    (tmp_path / name).rmdir()
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"{name} is there already. Expected --overwrite"):
+        score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_input_that_changes_while_it_is_read_is_noticed(pipeline, tmp_path):
