@@ -190,7 +190,8 @@ def verified(report: FreezeReport, nlp: Language, base: str | None = None) -> Fr
                 }
             )
     own = [tensor for tensor, _ in _encoder(nlp, name).named_parameters() if tensor in missing]
-    return replace(report, changes=pd.DataFrame(rows), not_in_base=own)
+    changes = pd.DataFrame(rows, columns=["tensor", "changed", "largest", "relative"])
+    return replace(report, changes=changes.astype({"changed": bool}), not_in_base=own)
 
 
 def _transformers(nlp: Language) -> list[str]:

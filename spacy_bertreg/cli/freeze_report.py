@@ -55,10 +55,16 @@ def freeze_report_cli(
                 (row.block, f"{row.parameters:,}", f"{row.trainable:,}", f"{row.share:.0%}")
                 for row in report.blocks.itertuples()
             ],
-            header=("Block", "Parameters", "Trainable", "Share"),
+            header=("Block", "Parameters", "Learned" if report.is_trained else "Learn", "Share"),
             aligns=("l", "r", "r", "r"),
         )
         msg.info(report.summary())
+        if report.not_in_base:
+            msg.warn(
+                f"{len(report.not_in_base)} tensors are not in the base weights, so they began at "
+                "random and can't be compared",
+                ", ".join(report.not_in_base),
+            )
         if report.changes is not None:
             changed = report.changes[report.changes["changed"]]
             if changed.empty:
