@@ -13,6 +13,7 @@ from spacy.tokens import DocBin
 
 from spacy_bertreg.calibrate import check_output, write_pipeline
 from spacy_bertreg.files import check_folder
+from spacy_bertreg.freeze_report import report_on
 from spacy_bertreg.metrics import r_squared
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.scoring.loading import import_code
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> None:
     found = compare(args.pipeline, args.data)
     nlp = spacy.load(args.pipeline, config={SETTING: found["precision"]})
     nlp.meta["precision"] = found
+    # Of components that were taken from another pipeline, training wrote it to that one's.
+    nlp.meta["freeze_report"] = report_on(nlp).to_dict()
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
         if args.forget_training_texts and isinstance(component, Regressor):
