@@ -19,17 +19,23 @@ from .splits import (
     split_by_date,
     split_by_group,
 )
-from .tables import (
+from .tables.columns import (
+    CONTROL,
     check_columns,
     check_unique,
+    control_warning,
     dates_of,
     names_of,
     numbers_of,
-    read_table,
     texts_of,
     weights_of,
 )
+from .tables.decimals import decimal_of
+from .tables.kinds import TableOptions
+from .tables.read import read_table
+from .tables.whole import with_labels
 from .targets import TARGETS
+from .text_length import any_length
 from .weights import WEIGHT
 
 SHARES = (0.7, 0.1, 0.2)
@@ -57,11 +63,16 @@ def convert(
     seed: int = 0,
     lang: str = "en",
     encoding: str = "utf-8",
+    separator: str | None = None,
+    quoting: str = "auto",
+    decimal: str | None = None,
+    sheet: str | None = None,
 ) -> pd.DataFrame:
     """Write train.spacy, dev.spacy and test.spacy. Documents hold the targets in `doc.cats`, and
     `id`, `group`, `time`, `covariates` (a dict) and `weight` in `doc.user_data`.
 
-    path (str | Path): Table with a header: .csv, .tsv, .jsonl, each also with .gz, or .parquet.
+    path (str | Path): Table with a header: .csv, .tsv, .jsonl, each also with .gz, or .parquet,
+        .xlsx, .dta or .sav.
     output (str | Path): Folder to write to.
     targets (Sequence[str]): Columns with numbers. An empty cell is unknown.
     text (str): Column with the texts.
@@ -70,7 +81,8 @@ def convert(
     group (str | None): Column of what belongs together, such as the author. A split at random
         keeps groups whole; the others only note them. None for equal texts, whose group is the id
         of the first.
-    time (str | None): Column with ISO dates, with or without a time of day, or months.
+    time (str | None): Column with ISO dates, with or without a time of day, or months; or with
+        years.
     covariates (Sequence[str]): Columns with numbers that go with a document, for the regressors'
         `covariates`. An empty cell is unknown.
     weight (str | None): Column with numbers of 0 or more: how much a document counts in training.
@@ -83,11 +95,14 @@ def convert(
     split_column (str | None): Split as this column says: train, dev or test.
     seed (int): Seed of a split at random.
     lang (str): Language of the texts, for spaCy's tokenizer.
-    encoding (str): The table's encoding.
+    encoding (str), separator (str | None), quoting (str), decimal (str | None), sheet (str | None):
+        How the table is written, see `TableOptions`.
     RETURNS (DataFrame): For each split and target: documents, known values, their mean, standard
         deviation, least and greatest; percentiles of the documents' words (`words_p50`) and of the
         target (`p50`); and the target's histogram, in ten bins common to the splits. Its
-        `attrs["shared_groups"]` is the number of groups that are in more than one split.
+        `attrs["shared_groups"]` is the number of groups that are in more than one split,
+        `attrs["notes"]` says what was detected in the table, and `attrs["warnings"]` what may be
+        wrong with it.
     RAISES (ValueError): Wrong input; the message names file, column and row. Nothing is written.
     """
     path, output = Path(path), Path(output)
@@ -101,27 +116,27 @@ def convert(
             "in the config only, or another name for the column."
         )
     _check_ways(shares, dev_from, test_from, split_column, time)
-    table = read_table(path, encoding)
+    table = read_table(path, options=TableOptions(encoding, separator, quoting, decimal, sheet))
     check_columns(
         table,
         [text, *targets, id_column, group, time, *covariates, weight, label, split_column],
         path,
     )
-    texts = texts_of(table[text], path)
-    values = pd.DataFrame({target: numbers_of(table[target], path) for target in targets})
-    beside = {name: numbers_of(table[name], path) for name in covariates}
-    weights = None if weight is None else weights_of(table[weight], path)
-    labels = None if label is None else names_of(table[label], path, "a label")
+    texts = texts_of(with_labels(table, text), path)
+    values = pd.DataFrame({name: numbers_of(table[name], path, decimal) for name in targets})
+    beside = {name: numbers_of(table[name], path, decimal) for name in covariates}
+    weights = None if weight is None else weights_of(table[weight], path, decimal)
+    labels = None if label is None else names_of(with_labels(table, label), path, "a label")
     ids = [str(row) for row in range(1, len(table) + 1)]
     if id_column is not None:
-        ids = names_of(table[id_column], path, "an id")
+        ids = names_of(with_labels(table, id_column), path, "an id")
         check_unique(ids, table[id_column], path)
     groups = first_ids(texts, ids)
     if group is not None:
-        groups = names_of(table[group], path, "a group")
+        groups = names_of(with_labels(table, group), path, "a group")
     dates = None if time is None else dates_of(table[time], path)
     if split_column is not None:
-        split = split_by_column(table[split_column], path)
+        split = split_by_column(with_labels(table, split_column), path)
     elif dates is not None and dev_from is not None and test_from is not None:
         split = split_by_date(dates, dev_from, test_from)
     else:
@@ -137,7 +152,8 @@ def convert(
             continue
         bin_ = DocBin(store_user_data=True)
         for row in rows:
-            doc = nlp.make_doc(texts[row])
+            with any_length(nlp):
+                doc = nlp.make_doc(texts[row])
             known = {t: float(values[t][row]) for t in targets if not math.isnan(values[t][row])}
             if labels is None:
                 doc.cats.update(known)
@@ -162,7 +178,29 @@ def convert(
     write_whole(files)
     summary = _summary(values, words, split)
     summary.attrs["shared_groups"] = count_shared(groups, split)
+    numbers = [*targets, *covariates, *([] if weight is None else [weight])]
+    summary.attrs["notes"] = [
+        *table.attrs.get("notes", []),
+        *_number_notes(table, numbers, decimal),
+    ]
+    n_controls = sum(CONTROL.search(own) is not None for own in texts)
+    summary.attrs["warnings"] = [control_warning(n_controls)] if n_controls else []
     return summary
+
+
+def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | None) -> list[str]:
+    """RETURNS (list[str]): How numbers were read, where that was not said; and labels of some, as
+    one may say that a number stands for no answer."""
+    notes = []
+    what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
+    for name in dict.fromkeys(columns):
+        sign = decimal_of(table[name])[0] if decimal is None else None
+        if sign is not None:
+            notes.append(f"The numbers of {name!r} have {what[sign]}")
+        if labels := table.attrs.get("labels", {}).get(name):
+            own = ", ".join(f"{str(c).removesuffix('.0')} = {label}" for c, label in labels.items())
+            notes.append(f"Some numbers of {name!r} have labels, and are read as numbers: {own}")
+    return notes
 
 
 def _check_ways(

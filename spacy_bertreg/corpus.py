@@ -9,6 +9,7 @@ from spacy.training import Corpus, Example
 from spacy.vocab import Vocab
 
 from .covariates import copy_covariates
+from .text_length import any_length
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -44,7 +45,13 @@ def Corpus_v1(
     corpus.cut_at = max_length
 
     def read(nlp: Language) -> Iterator[Example]:
-        for example in corpus(nlp):
+        examples = iter(corpus(nlp))
+        while True:
+            # Not around the whole loop: between documents, the limit is the caller's.
+            with any_length(nlp):
+                example = next(examples, None)
+            if example is None:
+                return
             copy_covariates(example.reference, example.predicted)
             yield example
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .tables import A_DATE, cell_error, parse_dates
+from .tables.columns import A_DATE, cell_error, parse_dates
 
 SPLITS = ("train", "dev", "test")
 

@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 
 from .group import Code, bertreg_cli, plain_errors
+from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
 
 
 @bertreg_cli.command("compare")
@@ -15,7 +16,7 @@ def compare_cli(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Trained pipelines, folders with one for each seed, or CSV files of predictions "
+            help="Trained pipelines, folders with one for each seed, or tables of predictions "
             "(id, target, prediction); each as PATH or NAME=PATH"
         ),
     ],
@@ -31,6 +32,11 @@ def compare_cli(
     seed: Annotated[int, typer.Option(help="Their seed")] = 0,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
     code: Code = None,
+    encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    quoting: Quoting = "auto",
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """
     Score models on the same test set, and say which is best, by how much, and how sure that is.
@@ -51,13 +57,17 @@ def compare_cli(
             write_comparison,
         )
         from ..scoring.loading import import_code
+        from ..tables.kinds import TableOptions
 
+        options = TableOptions(encoding, separator, quoting, decimal, sheet)
         setup_gpu(gpu_id, silent=True)
         if output is not None:
             sources = [path for runs in find_models(models).values() for _, path in runs]
             check_output(output, [test, train, *sources])
         import_code(code)
-        comparison = compare(test, models, train=train, n_resamples=resamples, seed=seed)
+        comparison = compare(
+            test, models, train=train, n_resamples=resamples, seed=seed, options=options
+        )
         paths = [] if output is None else write_comparison(comparison, output)
         scores = score_table(comparison, intervals=False)
         scores["R²"] = score_table(comparison)["R²"]

@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 
 from .group import bertreg_cli, plain_errors
+from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 @bertreg_cli.command("convert")
 def convert_cli(
     table: Annotated[
-        Path, typer.Argument(help="CSV, TSV or JSONL file, also with .gz, or Parquet file")
+        Path,
+        typer.Argument(
+            help="CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS file"
+        ),
     ],
     output: Annotated[Path, typer.Argument(help="Folder for train, dev and test.spacy")],
     text: Annotated[str, typer.Option(help="Column with the texts")] = "text",
@@ -27,7 +31,9 @@ def convert_cli(
         str | None,
         typer.Option(help="Column of what belongs together: in one split if split at random"),
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Column with dates, as 2016-01-31")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column with dates, as 2016-01-31, or years")
+    ] = None,
     covariate: Annotated[
         list[str] | None,
         typer.Option(help="Column with a number that goes with a document; may be repeated"),
@@ -52,7 +58,11 @@ def convert_cli(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of a split at random")] = 0,
     lang: Annotated[str, typer.Option(help="spaCy's code of the language, as for blank:xx")] = "en",
-    encoding: Annotated[str, typer.Option(help="The table's encoding")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    quoting: Quoting = "auto",
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """
     Turn a table of texts and numbers into spaCy's training format, split into train.spacy,
@@ -80,12 +90,20 @@ def convert_cli(
             seed=seed,
             lang=lang,
             encoding=encoding,
+            separator=separator,
+            quoting=quoting,
+            decimal=decimal,
+            sheet=sheet,
         )
         # Two tables: one would be too wide for a terminal.
         documents = summary.filter(regex="^(split|documents|words_p.*)$").drop_duplicates()
         targets = summary.drop(columns=documents.columns[1:])
         print_table(documents, n_names=1)
         print_table(targets, n_names=2)
+        for note in summary.attrs["notes"]:
+            msg.info(note)
+        for warning in summary.attrs["warnings"]:
+            msg.warn(warning)
         shared = summary.attrs["shared_groups"]
         if shared:
             what = "equal texts" if group is None else f"groups (column {group!r})"

@@ -9,6 +9,7 @@ import typer
 from wasabi import msg
 
 from .group import Code, bertreg_cli, plain_errors
+from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
 
 if TYPE_CHECKING:
     from ..scoring.checkpoint import Progress
@@ -23,15 +24,22 @@ def score_cli(
     table: Annotated[
         Path,
         typer.Argument(
-            metavar="INPUT", help="CSV, TSV or JSONL file, also with .gz, or Parquet file"
+            metavar="INPUT",
+            help="CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS file",
         ),
     ],
-    output: Annotated[Path, typer.Argument(help="File to write, of any of these kinds")],
+    output: Annotated[
+        Path, typer.Argument(help="CSV, TSV or JSONL file to write, also with .gz, or Parquet file")
+    ],
     text: Annotated[str, typer.Option(help="Column with the texts")] = "text",
     id_: Annotated[
         str | None, typer.Option("--id", help="Column that names a row, for the list of errors")
     ] = None,
-    encoding: Annotated[str, typer.Option(help="The input's encoding")] = "utf-8",
+    encoding: Encoding = "utf-8",
+    separator: Separator = None,
+    quoting: Quoting = "auto",
+    decimal: Decimal = None,
+    sheet: Sheet = None,
     n_process: Annotated[
         int, typer.Option("--n-process", "-n", help="Processes, or Ray's workers")
     ] = 1,
@@ -70,6 +78,10 @@ def score_cli(
                 text=text,
                 id_column=id_,
                 encoding=encoding,
+                separator=separator,
+                quoting=quoting,
+                decimal=decimal,
+                sheet=sheet,
                 n_process=n_process,
                 gpu_id=gpu_id,
                 batch_size=batch_size,
@@ -88,6 +100,10 @@ def score_cli(
         shown.close()
         if summary.resumed_after:
             msg.info(f"Went on after {summary.resumed_after:,} rows")
+        for note in summary.notes:
+            msg.info(note)
+        for warning in summary.warnings:
+            msg.warn(warning)
         if summary.empty:
             msg.warn(f"{summary.empty:,} texts are empty: they have the prediction for no evidence")
         msg.good("Wrote", output)

@@ -16,6 +16,8 @@ from ..metrics import METRICS
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+# With fewer, there is nothing to draw, and no interval.
+FEWEST_GROUPS = 2
 # The metrics of `spacy evaluate`, and beside R² what it would be if the reader could move and
 # stretch the predictions afterwards: a shift in level between training and test set is an error in
 # R², and none in this.
@@ -43,9 +45,9 @@ class Bootstrap:
     def metrics(self, predicted: Floats) -> dict[str, Floats]:
         """predicted (ndarray): Predictions for the same documents.
         RETURNS (dict[str, ndarray]): For each of `MEASURES`, its value in each draw; NaN where it
-            is undefined.
+            is undefined. Of one group, all draws are the same, and say nothing: all are NaN.
         """
-        if not np.isfinite(predicted).all():
+        if self.n_groups < FEWEST_GROUPS or not np.isfinite(predicted).all():
             return {name: np.full(len(self._counts), np.nan) for name in MEASURES}
         error = predicted - self._gold
         # Around the means, where sums of squares lose no digits; no metric depends on the origin.
@@ -68,7 +70,9 @@ class Bootstrap:
 
     def mean(self, values: Floats) -> Floats:
         """values (ndarray): A number for each document.
-        RETURNS (ndarray): Their mean in each draw."""
+        RETURNS (ndarray): Their mean in each draw; NaN if there is but one group."""
+        if self.n_groups < FEWEST_GROUPS:
+            return np.full(len(self._counts), np.nan)
         total, n = self._sums(values, np.ones_like(values))
         return total / n
 

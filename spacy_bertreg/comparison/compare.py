@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..intervals import is_inside
 from ..metrics import METRICS
+from ..tables.kinds import TableOptions
 from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
 from .models import LINE, MEAN, Model, Run, baselines, find_models, read_models
 from .test_set import TestSet, read_test_set
@@ -88,16 +89,18 @@ def compare(
     train: str | Path | None = None,
     n_resamples: int = 2000,
     seed: int = 0,
+    options: TableOptions | None = None,
 ) -> Comparison:
     """Score models on one test set, with bootstrap intervals over its groups.
 
     test (str | Path): A .spacy file with observed targets.
-    sources (Sequence[str]): Trained pipelines, folders of their seeds, and CSV files of
-        predictions; see `find_models`.
+    sources (Sequence[str]): Trained pipelines, folders of their seeds, and tables of predictions;
+        see `find_models`.
     train (str | Path | None): The training set, from which the baselines are made; None for
         train.spacy beside the test set.
     n_resamples (int): Draws of the bootstrap.
     seed (int): Their seed.
+    options (TableOptions | None): How tables of predictions are written; None to detect it.
     RETURNS (Comparison): The comparison.
     RAISES (ValueError, FileNotFoundError): Something is missing, or not of this test set.
     """
@@ -111,7 +114,9 @@ def compare(
             f"The training set {train} does not exist. Expected the .spacy file from which the "
             "baselines (the mean, and a line on document length) are made; --train names it."
         )
-    models = [m for name, runs in found.items() for m in read_models(name, runs, documents)]
+    models: list[Model] = []
+    for name, runs in found.items():
+        models += read_models(name, runs, documents, options)
     targets = list(dict.fromkeys(t for m in models for r in m.runs for t in r.predictions))
     models += baselines(train, documents, targets)
     parts = [_compare(target, models, documents, n_resamples, seed) for target in targets]

@@ -19,8 +19,10 @@ from ..freeze_report import has_weights, report_on
 from ..intervals import Calibration
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
-from ..scoring.predictor import any_length
+from ..tables.kinds import TableOptions
 from ..targets import observed_values
+from ..text_length import any_length
+from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, lengths, read_docs
 
 Floats = NDArray[np.float64]
@@ -75,7 +77,7 @@ def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Settle which models there are, and their runs.
 
     sources (Iterable[str]): Pipelines (folders or packages), folders with a pipeline for each seed
-        (`seed-0/model-best`, ...), and CSV files of predictions, each as PATH or NAME=PATH; what
+        (`seed-0/model-best`, ...), and tables of predictions, each as PATH or NAME=PATH; what
         exists is a PATH. Several of one NAME are runs of one model.
     RETURNS (dict[str, list[tuple[str, str]]]): By model, the name and path of each run.
     RAISES (ValueError): Two sources without NAME have the same name, or a name is a baseline's.
@@ -105,7 +107,7 @@ def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
 
 def _name(path: Path) -> str:
     if is_table(path):
-        return path.stem
+        return Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
     if path.name in ("model-best", "model-last"):
         path = path.parent
     if re.fullmatch(r"seed-\d+", path.name) and path.parent.name:
@@ -118,23 +120,24 @@ def _seed(path: Path) -> tuple[int, str]:
     return int(digits) if digits.isdigit() else 0, digits
 
 
-def is_table(path: str | Path) -> bool:
-    """path (str | Path): Of a model. RETURNS (bool): Whether it is a file of predictions."""
-    return Path(path).suffix.lower() == ".csv"
-
-
-def read_models(name: str, runs: Sequence[tuple[str, str]], test: TestSet) -> list[Model]:
+def read_models(
+    name: str,
+    runs: Sequence[tuple[str, str]],
+    test: TestSet,
+    options: TableOptions | None = None,
+) -> list[Model]:
     """Read one source's models.
 
     name (str): The source's. runs (Sequence[tuple[str, str]]): Name and path of each.
     test (TestSet): What to predict.
+    options (TableOptions | None): How files of predictions are written; None to detect it.
     RETURNS (list[Model]): Predictions and costs: one model, or, of pipelines in which several
         regressors predict the same target, one for each, called NAME:COMPONENT.
     RAISES (ValueError): A pipeline has no regressor, or a file of predictions does not fit the test
         set.
     """
     if all(is_table(path) for _, path in runs):
-        read = [Run(run, path, read_predictions(path, test)) for run, path in runs]
+        read = [Run(run, path, read_predictions(path, test, options)) for run, path in runs]
         return [Model(name, "predictions", read, dict.fromkeys(COSTS))]
     by_component: dict[str, list[Run]] = {}
     costs = []
@@ -227,73 +230,6 @@ def _costs(nlp: Language) -> dict[str, float | None]:
         "training_seconds": seconds or None,
         "bytes": sum(file.stat().st_size for file in files),
     }
-
-
-def read_predictions(path: str | Path, test: TestSet) -> dict[str, Floats]:
-    """Read another program's predictions, and check that they are for this test set.
-
-    path (str | Path): A CSV file with the columns id, target (the observed value, to check) and
-        prediction. Its rows may be in any order. Of several targets of the test set, the one that
-        is meant is known by its values.
-    test (TestSet): The documents.
-    RETURNS (dict[str, ndarray]): By target, a prediction for each document, NaN where the observed
-        value is unknown and the file has none.
-    RAISES (ValueError, FileNotFoundError): Columns or documents are missing, unknown or twice
-        there, a value is no finite number, or observed values differ.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected a CSV file of predictions.")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Can't read {path}: it is not UTF-8 ({error}).") from error
-    except ValueError as error:  # pandas' own, of an empty file or an odd row
-        raise ValueError(
-            f"Can't read {path}: {error}. Expected a CSV file with the columns id, target and "
-            "prediction."
-        ) from error
-    if missing := [c for c in ("id", "target", "prediction") if c not in table]:
-        raise ValueError(
-            f"{path} has no column {missing[0]!r}. It has: {', '.join(table.columns)}. Expected "
-            "id, target (the observed value) and prediction."
-        )
-    if table["id"].duplicated().any():
-        row = int(np.flatnonzero(table["id"].duplicated())[0])
-        raise ValueError(f"{path}, row {row + 1}: the id {table['id'][row]!r} is there twice.")
-    places = {name: place for place, name in enumerate(test.ids)}
-    if unknown := [name for name in table["id"] if name not in places]:
-        raise ValueError(f"{path}: the id {unknown[0]!r} is not in {test.path}.")
-    rows = [places[name] for name in table["id"]]
-    values = {}
-    for column in ("target", "prediction"):
-        numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
-        unknown_target = (table[column].str.strip() == "").to_numpy() & (column == "target")
-        if wrong := np.flatnonzero(~np.isfinite(numbers) & ~unknown_target).tolist():
-            raise ValueError(
-                f"{path}, row {wrong[0] + 1}, column {column!r}: found "
-                f"{table[column][wrong[0]]!r}. Expected a finite number."
-            )
-        values[column] = np.full(len(test.ids), np.nan)
-        values[column][rows] = numbers
-    return {_target(path, values["target"], test): values["prediction"]}
-
-
-def _target(path: str | Path, observed: Floats, test: TestSet) -> str:
-    """RETURNS (str): The target that has these values."""
-    found = {}
-    for target in test.gold:
-        gold = test.gold[target].to_numpy()
-        differs = ~np.isclose(observed, gold, rtol=1e-6, atol=1e-9, equal_nan=True)
-        if not differs.any():
-            return str(target)
-        found[target] = int(np.flatnonzero(differs)[0])
-    target, place = max(found.items(), key=lambda item: item[1])
-    gold, other = test.gold[target][place], observed[place]
-    raise ValueError(
-        f"{path} is not of this test set: for the id {test.ids[place]!r} its target is "
-        f"{'missing' if np.isnan(other) else other}, but {test.path} has "
-        f"{'none' if np.isnan(gold) else gold} for {target!r}."
-    )
 
 
 def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[Model]:

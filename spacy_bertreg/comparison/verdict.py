@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from .bootstrap import FEWEST_GROUPS
 from .models import LINE, MEAN, Model
 
 # A run below this share of its model's best R² has failed.
@@ -53,9 +54,12 @@ def _sentence(target: str, scores: pd.DataFrame, differences: pd.DataFrame) -> s
         return f"No model can be ranked on {target}: its observed values do not vary."
     ranked = known.sort_values("r2", ascending=False, kind="stable")
     best = ranked.iloc[0]
+    interval = f"95 % interval {best['r2_low']:.3f} to {best['r2_high']:.3f}"
+    if pd.isna(best["r2_low"]):
+        interval = "no interval"
     sentence = (
         f"On {best['n']} test documents, {best['model']} predicts {target} best: R² "
-        f"{best['r2']:.3f} (95 % interval {best['r2_low']:.3f} to {best['r2_high']:.3f})"
+        f"{best['r2']:.3f} ({interval})"
     )
     if best["model"] in (MEAN, LINE):
         return f"{sentence}. No model that reads the words does better."
@@ -73,7 +77,8 @@ def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str
     """RETURNS (str): How much more the model reaches than the other, and whether that is sure."""
     row, sign = find_pair(differences, model, other, target)
     low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
-    text = f"{sign * row['r2_difference']:.3f} ({low:.3f} to {high:.3f}"
+    interval = "no interval" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
+    text = f"{sign * row['r2_difference']:.3f} ({interval}"
     if sign == 1 and pd.notna(row["r2_change"]):
         text += f"; {row['r2_change']:+.1%} in R²"
         if pd.notna(row["mse_change"]):
@@ -120,7 +125,12 @@ def warnings(
                     "have learned length."
                 )
         n_groups = table["n_groups"].iloc[0]
-        if n_groups < FEW_GROUPS:
+        if n_groups < FEWEST_GROUPS:
+            found.append(
+                f"The test set for {target} is one {unit.partition(',')[0]}: there are no "
+                "intervals, and no difference is sure. Expected several."
+            )
+        elif n_groups < FEW_GROUPS:
             found.append(
                 f"The test set for {target} has {n_groups} {plural(unit)}: bootstrap intervals are "
                 f"too narrow with fewer than {FEW_GROUPS}."

@@ -23,6 +23,8 @@ class Progress:
 
     chunks, rows, scored, rejected, empty (int): Numbers so far; `rows` is the sum of the next two,
         and `empty` those of the scored whose text is empty or white space.
+    lines (int): Of a CSV or TSV file, that the rows take.
+    controls (int): Texts with control characters, as of Windows' quotation marks in latin-1.
     rows_state (int | None): Of the sink. errors_bytes (int): Of the file of rejected rows.
     is_whole (bool): Whether all has been written, and only names have to be given.
     """
@@ -32,6 +34,8 @@ class Progress:
     scored: int = 0
     rejected: int = 0
     empty: int = 0
+    lines: int = 0
+    controls: int = 0
     rows_state: int | None = None
     errors_bytes: int = 0
     is_whole: bool = False

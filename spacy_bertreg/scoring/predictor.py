@@ -1,8 +1,7 @@
 """A loaded pipeline that turns texts into rows of numbers."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from spacy.language import Language
 from ..annotations import get_annotation
 from ..covariates import COVARIATES, LOG_LENGTH
 from ..pipeline.regressor import Regressor
+from ..text_length import any_length
 from .loading import import_code, load_pipeline
 
 Row = list[float]
@@ -150,20 +150,6 @@ class Predictor:
                         row.extend(get_annotation(doc, "interval")[key])
                 rows.append(row)
         return rows
-
-
-@contextmanager
-def any_length(nlp: Language) -> Iterator[None]:
-    """Let a pipeline read texts of any length inside of this. spaCy's limit is for components that
-    take memory by length; ours read long texts in parts.
-
-    nlp (Language): The pipeline."""
-    usual = nlp.max_length
-    nlp.max_length = sys.maxsize
-    try:
-        yield
-    finally:
-        nlp.max_length = usual
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from .chunks import Source, SourceSettings
 from .engines import Scored
 from .predictor import Predictor, PredictorSettings, Scores
+from .source import Source, SourceSettings
 
 try:
     import ray

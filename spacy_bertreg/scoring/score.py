@@ -6,20 +6,22 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..files import check_files
 from ..pipeline.regressor import check_choice
-from ..tables import table_kind
+from ..tables.kinds import check_output_kind
 from .checkpoint import Checkpoint, Progress
-from .chunks import Chunk, Reject, Source, SourceSettings
+from .chunks import Chunk, Reject
 from .engines import Scored, score_here, score_in_processes
 from .loading import fingerprint
 from .predictor import Predictor, PredictorSettings, Scores
 from .sinks import Sink, make_sink
+from .source import Source, SourceSettings
+from .summary import Summary, remarks
 
 ENGINES = ("local", "ray")
 # Rows of a chunk, at least: each chunk costs some time of its own.
@@ -27,25 +29,6 @@ MIN_ROWS = 512
 # How often a job makes sure that what it has done is on disk.
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 PACKAGES = ("spacy-bertreg", "spacy", "torch")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came of a job.
-
-    rows (int): Of the input. scored, rejected (int): Which add up to `rows`.
-    empty (int): Scored ones without words, which got the prediction for no evidence.
-    resumed_after (int): Rows that an earlier run of the job had done.
-    seconds (float): Of this run. errors (Path | None): File of the rejected rows, if any.
-    """
-
-    rows: int
-    scored: int
-    rejected: int
-    empty: int
-    resumed_after: int
-    seconds: float
-    errors: Path | None
 
 
 # Gets the progress, and the share of the input that has been read.
@@ -69,14 +52,19 @@ def score_file(
     overwrite: bool = False,
     engine: str = "local",
     code: str | Path | None = None,
+    separator: str | None = None,
+    quoting: str = "auto",
+    decimal: str | None = None,
+    sheet: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Add a trained pipeline's predictions to a table. The output appears when it is complete. A
     job that was stopped goes on where it was when called again, and ends in the same bytes.
 
     pipeline (str | Path): Folder or package of the trained pipeline.
-    input_path (str | Path): CSV, TSV or JSONL file, also with .gz, or Parquet file.
-    output (str | Path): File to write, of any of these kinds, in UTF-8: all columns, and for each
+    input_path (str | Path): CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS
+        file.
+    output (str | Path): File to write, of the first four kinds, in UTF-8: all columns, and for each
         target `{target}_predicted` and, of a calibrated regressor, `{target}_low` and
         `{target}_high`. Rows that can't be scored go to OUTPUT.errors.jsonl.
     text (str): Column of the texts; one that is empty gets the prediction for no evidence.
@@ -91,6 +79,8 @@ def score_file(
     overwrite (bool): Replace an output, and forget what a stopped job has done.
     engine (str): "local", or "ray" for a cluster.
     code (str | Path | None): Python file to import first, with functions that the pipeline needs.
+    separator (str | None), quoting (str), decimal (str | None), sheet (str | None): How the input
+        is written, see `TableOptions`.
     on_progress (Callable | None): Called after each chunk.
     RETURNS (Summary): What came of it.
     RAISES (ValueError, FileNotFoundError, OSError): Wrong input, or a stopped job of other input,
@@ -101,7 +91,7 @@ def score_file(
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}. Expected 1 or more.")
     check_choice("engine", engine, ENGINES, "the job")
-    table_kind(output)
+    kind = check_output_kind(output)
     checkpoint = Checkpoint(output)
     errors = output.with_name(f"{output.name}.errors.jsonl")
     start = time.monotonic()
@@ -131,7 +121,11 @@ def score_file(
                 limit,
                 tuple(predictor.covariates),
                 tuple(predictor.columns),
-                same_fields=table_kind(output) in ("csv", "tsv"),
+                same_fields=kind in ("csv", "tsv"),
+                separator=separator,
+                quoting=quoting,
+                decimal=decimal,
+                sheet=sheet,
             )
         )
         before = _stamp(input_path)
@@ -161,6 +155,7 @@ def score_file(
         resumed_after,
         time.monotonic() - start,
         errors if progress.rejected else None,
+        *remarks(source, progress),
     )
 
 
@@ -241,6 +236,8 @@ class _Job:
         progress.rows += chunk.n_rows
         progress.scored += len(kept)
         progress.rejected += len(rejects)
+        progress.lines += chunk.n_lines
+        progress.controls += chunk.n_controls
         progress.empty += sum(not chunk.texts[i].strip() for i in kept)
         if progress.rows != progress.scored + progress.rejected:
             raise RuntimeError(f"Rows don't add up: {progress}.")

@@ -2,17 +2,17 @@
 
 import csv
 import gzip
-import io
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from ..tables import table_kind
-from .chunks import Source
+from ..tables.kinds import table_kind
+from .source import Source
 
 # Rows that a Parquet file keeps together.
 ROW_GROUP = 65536
@@ -77,10 +77,13 @@ class TextSink:
                 self._file.close()
 
     def _csv(self, rows: Sequence[Sequence[Any]]) -> str:
-        lines = io.StringIO()
+        lines: list[str] = []
         separator = "," if self._kind == "csv" else "\t"
-        csv.writer(lines, delimiter=separator, lineterminator="\n").writerows(rows)
-        return lines.getvalue()
+        # Before Python 3.11.9, "\r" in a field is put in quotes only if lines end in it, too.
+        end = "\r\n"
+        target = SimpleNamespace(write=lines.append)
+        csv.writer(target, delimiter=separator, lineterminator=end).writerows(rows)
+        return "".join(f"{line.removesuffix(end)}\n" for line in lines)
 
     def _append(self, content: str) -> None:
         data = content.encode("utf-8")
@@ -102,6 +105,16 @@ class ParquetSink:
             import pyarrow as pa
 
             self._schema = pa.schema([(name, pa.string()) for name in source.columns])
+        elif source.frame is not None:
+            import pyarrow as pa
+
+            try:
+                self._schema = pa.Schema.from_pandas(source.frame, preserve_index=False)
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+                raise ValueError(
+                    f"The columns of {source.path} don't fit a Parquet file: {error}. Expected the "
+                    "same kind of values in all rows of a column, or an output that ends in .jsonl."
+                ) from error
         self._n_parts = 0
 
     def restore(self, n_parts: int | None) -> None:
@@ -128,7 +141,7 @@ class ParquetSink:
                 if isinstance(rows, list)
                 else rows
             )
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise ValueError(
                 f"The fields of these rows don't fit one Parquet file: {error}. Expected the same "
                 "kinds of values in all rows, or an output that ends in .jsonl."

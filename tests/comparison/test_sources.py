@@ -134,9 +134,14 @@ def test_files_of_predictions_by_name(folder, tmp_path):
         with pytest.raises(ValueError, match=match):
             compare(folder / "test.spacy", [str(tmp_path / "wrong.csv")])
 
-    refuse(b"", r"Can't read .*wrong.csv: .* Expected a CSV file with the columns id, target")
-    refuse("id,target,prediction\nä,1,1\n".encode("latin-1"), r"wrong.csv: it is not UTF-8")
-    refuse(b"id,target,prediction\n1,2,3,4\n1,2,3,4,5\n", r"Can't read .*wrong.csv: .*Expected 4")
+    refuse(b"", r"Can't read .*wrong.csv: .* Expected a table with the columns id, target")
+    refuse(
+        "id,target,prediction\nä,1,1\n".encode("latin-1"),
+        r"wrong.csv: line 2 has the byte 0xe4, which is not utf-8.*encoding latin-1",
+    )
+    refuse(
+        b"id,target,prediction\n1,2,3,4\n1,2,3,4,5\n", r"Can't read .*wrong.csv: row 1 .*Expected 3"
+    )
 
 
 def test_a_long_text_is_predicted(folder, tmp_path, pipeline):

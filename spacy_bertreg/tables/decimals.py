@@ -1,0 +1,69 @@
+"""Numbers as they are written, with a decimal point or a decimal comma."""
+
+import math
+import re
+from typing import Any
+
+import pandas as pd
+
+UNKNOWN = {"", "na", "nan", "n/a", "null", "none"}
+AMBIGUOUS = (
+    "--decimal, as the comma may be a decimal sign or group thousands: with --decimal . 1,234 is "
+    "one thousand and more, with --decimal , it is little more than one"
+)
+# Numbers by their decimal sign, with thousands grouped by the other sign or not at all.
+WRITTEN = {
+    ".": re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d*)(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE),
+    ",": re.compile(r"[+-]?([1-9]\d{0,2}(\.\d{3})+|\d*)(,\d*)?(e[+-]?\d+)?", re.IGNORECASE),
+}
+
+
+def parse_number(value: Any, decimal: str | None = None) -> float:
+    """value (Any): What a cell holds.
+    decimal (str | None): Decimal sign, "." or ","; None for a point, and no groups of thousands.
+    RETURNS (float): The number; NaN where nothing, or UNKNOWN, is written, or pandas' NA, and
+        infinite where it is no number."""
+    try:
+        if value is None or value is pd.NA or str(value).strip().lower() in UNKNOWN:
+            return math.nan
+        if isinstance(value, str) and "_" in value:
+            return math.inf  # Python would take 1_000 for a number
+        if isinstance(value, str) and decimal is not None:
+            value = value.strip()
+            if decimal == "," or "," in value:
+                if not WRITTEN[decimal].fullmatch(value):
+                    return math.inf
+                groups = "." if decimal == "," else ","
+                value = value.replace(groups, "").replace(decimal, ".")
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
+
+
+def decimal_of(column: pd.Series) -> tuple[str | None, int | None]:
+    """Tell a column's decimal sign by all of its cells, so that none is guessed.
+
+    column (Series): With numbers, of which some may be written as text.
+    RETURNS (tuple[str | None, int | None]): The sign, None if no number has a comma; and the place
+        of a cell that leaves it open, if any does.
+    """
+    commas, points = [], []
+    for place, value in enumerate(column):
+        if isinstance(value, str) and any(
+            sign.fullmatch(value.strip()) for sign in WRITTEN.values()
+        ):
+            if "," in value:
+                commas.append((place, value.strip()))
+            elif "." in value:
+                points.append(place)
+    if not commas:
+        return None, None
+    fitting = {
+        sign: all(pattern.fullmatch(value) for _, value in commas)
+        for sign, pattern in WRITTEN.items()
+    }
+    if fitting["."] and not fitting[","]:
+        return ".", None
+    if fitting[","] and not fitting["."] and not points:
+        return ",", None
+    return None, commas[0][0]

@@ -1,0 +1,184 @@
+"""How a CSV or TSV file is laid out: its separator, quotation marks and header."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from .kinds import TableOptions
+from .records import Decoded, Record, csv_records, suggest_encoding
+
+USUAL = {"csv": ",", "tsv": "\t"}
+NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+# Excel's first line, which says what separates the fields.
+DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+# Rows that are looked at to tell the separator.
+SAMPLE = 200
+# So many of them must have as many fields as the header; some rows may be wrong.
+FITTING = 0.9
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV or TSV file is laid out.
+
+    separator (str): Between fields. quoted (bool): Whether fields may stand in quotation marks.
+    skip (int): Lines before the header.
+    columns (list[str]): Names in the header, without empty ones at its end.
+    n_fields (int): How many fields the header has. notes (tuple[str, ...]): What was detected.
+    """
+
+    separator: str
+    quoted: bool
+    skip: int
+    columns: list[str]
+    n_fields: int
+    notes: tuple[str, ...]
+
+    def records(self, file_: Decoded) -> Iterator[Record]:
+        """file_ (Decoded): The file. YIELDS (Record): Its rows below the header, as dicts; the
+        `reason` says so if one does not fit the header."""
+        rows = csv_records(file_, self.separator, quoted=self.quoted, skip=self.skip)
+        next(rows, None)
+        for record in rows:
+            values = record.values
+            if isinstance(values, list):
+                if self.fits(values):
+                    record.values = dict(zip(self.columns, values, strict=False))
+                else:
+                    record.reason = (
+                        f"has {len(values)} fields, not {len(self.columns)} as the header"
+                    )
+            yield record
+
+    def fits(self, values: list[str]) -> bool:
+        """values (list[str]): A row's fields. RETURNS (bool): Whether there is one for each column;
+        fields below empty ends of the header must be empty."""
+        n_columns = len(self.columns)
+        return n_columns <= len(values) <= self.n_fields and not any(values[n_columns:])
+
+
+def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
+    """path (Path): The file. kind (str): "csv" or "tsv".
+    options (TableOptions): What is known about it.
+    RETURNS (Layout): Its layout.
+    RAISES (ValueError): It has no header, or one with a name that comes twice; or it can be read
+        with several separators."""
+    with Decoded(path, options.encoding) as file_:
+        declared = DECLARED.fullmatch(next(file_.lines(), "").rstrip("\r\n"))
+    skip = int(declared is not None)
+    notes = []
+    reading = _Reading(path, options, skip)
+    if options.separator is not None:
+        separator = options.separator
+    elif declared is not None:
+        separator = declared.group(1)
+    else:
+        separator = reading.separator(USUAL[kind])
+    if separator != USUAL[kind]:
+        notes.append(f"The fields are separated by {NAMES.get(separator, repr(separator))}")
+    quoted = options.quoting != "none"
+    if options.quoting == "auto" and separator == "\t":
+        quoted = reading.is_quoted(separator)
+        if not quoted and reading.has_quotes(separator):
+            notes.append("Quotation marks are read as ordinary characters (--quoting none)")
+    header = next(reading.records(separator, quoted), None)
+    if header is None or not isinstance(header.values, list):
+        reason = "it is empty" if header is None else f"its header {header.reason}"
+        hint = suggest_encoding(path, options.encoding) or "Expected a header and rows."
+        raise ValueError(f"Can't read {path}: {reason}. {hint}")
+    columns = list(header.values)
+    n_fields = len(columns)
+    if not columns[-1].strip():
+        kept = reading.named(columns, separator, quoted)
+        if kept < n_fields:
+            notes.append(f"Empty columns at the end are left out: {n_fields - kept}")
+        columns = columns[:kept]
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            f"Can't read {path}: its header names a column twice: {', '.join(columns)}."
+        )
+    return Layout(separator, quoted, skip, columns, n_fields, tuple(notes))
+
+
+class _Reading:
+    """A file that is read from its beginning for each question."""
+
+    def __init__(self, path: Path, options: TableOptions, skip: int) -> None:
+        self._path = path
+        self._options = options
+        self._skip = skip
+
+    def records(self, separator: str, quoted: bool) -> Iterator[Record]:
+        """YIELDS (Record): All rows, the header too."""
+        with Decoded(self._path, self._options.encoding) as file_:
+            yield from csv_records(file_, separator, quoted=quoted, skip=self._skip)
+
+    def separator(self, usual: str) -> str:
+        """usual (str): What should separate the fields, by the file's name.
+        RETURNS (str): What does, as the header and the rows below it have it.
+        RAISES (ValueError): It may be one or the other."""
+        candidates = {}
+        for separator in dict.fromkeys((usual, *NAMES)):
+            quoting = self._options.quoting
+            quoted = quoting == "quoted" or (quoting == "auto" and separator != "\t")
+            header = next(self.records(separator, quoted), None)
+            if header and isinstance(header.values, list) and len(header.values) > 1:
+                candidates[separator] = quoted, len(header.values)
+        if set(candidates) <= {usual}:
+            return usual
+        fitting = []
+        for separator, (quoted, n_fields) in candidates.items():
+            rows = list(islice(self.records(separator, quoted), 1, SAMPLE))
+            fits = [len(row.values or ()) == n_fields for row in rows if row.data is None]
+            if fits and sum(fits) >= FITTING * len(fits):
+                fitting.append(separator)
+        if len(fitting) > 1:
+            names = " or ".join(NAMES[separator] for separator in fitting)
+            raise ValueError(
+                f"Can't tell what separates the fields of {self._path}: it may be {names}. "
+                "Expected --separator, to say which."
+            )
+        # Rows that fit no separator are reported when they are read.
+        return fitting[0] if fitting else usual
+
+    def has_quotes(self, separator: str) -> bool:
+        """RETURNS (bool): Whether a field begins with a quotation mark."""
+        rows = self.records(separator, quoted=False)
+        return any(f.startswith('"') for row in rows for f in row.values or ())
+
+    def is_quoted(self, separator: str) -> bool:
+        """Tell whether quotation marks are around fields, as programs write them, or in them, as
+        people do. Programs close each, double those inside, and quote each field with one inside.
+
+        RETURNS (bool): Whether all rows are as programs write them."""
+        n_fields = None
+        for row in self.records(separator, quoted=True):
+            n_fields = len(row.values or ()) if n_fields is None else n_fields
+            if row.data is not None or '"' not in row.raw:
+                continue
+            if row.values is None or len(row.values) != n_fields:
+                return False
+            lines = [line.split(separator) for line in re.split("\r\n|\r|\n", row.raw)]
+            whole = [fields for fields in lines if len(fields) == n_fields]
+            if len(whole) > 1:
+                # Lines that are rows by themselves were taken in by a quotation mark.
+                return False
+            if len(lines) == len(whole) == 1 and any(
+                '"' in field and not field.startswith('"') for field in whole[0]
+            ):
+                return False
+        return True
+
+    def named(self, columns: list[str], separator: str, quoted: bool) -> int:
+        """columns (list[str]): Names of which the last are empty.
+        RETURNS (int): How many to keep: without those at the end that hold nothing."""
+        n_kept = len(columns)
+        while n_kept and not columns[n_kept - 1].strip():
+            n_kept -= 1
+        for row in islice(self.records(separator, quoted), 1, None):
+            fields = (row.values or [])[: len(columns)]
+            while any(fields[n_kept:]):
+                n_kept += 1
+        return n_kept
