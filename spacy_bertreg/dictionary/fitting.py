@@ -11,9 +11,8 @@ from spacy.tokens import Doc
 from ..covariates import CovariateScale
 from .candidates import find_candidates, folds_of
 from .context_rules import read_context
-from .formats import read_lexicon
 from .learning import Learned, Method, learn_lexicon
-from .lexicon import LEARNED, Lexicon
+from .lexicon import Lexicon
 from .model import DictionaryModel, TermFinder, with_statistics
 from .readouts import Readout
 from .readouts.ridge import Ridge
@@ -32,7 +31,7 @@ def fit_dictionary(
     readout: type[Readout],
     covariates: CovariateScale,
     component: str,
-    lexicon: str | Path | None,
+    given: Lexicon,
     learn: Method | None,
     n_terms: int,
     min_documents: int,
@@ -49,11 +48,12 @@ def fit_dictionary(
     readout (type[Readout]): Which readout to fit.
     covariates (CovariateScale): What goes to the readout beside the terms.
     component (str): The component's name, for the errors.
+    given (Lexicon): The given terms; empty for none.
     attribute (str): What of a token is compared with a term, "orth_" or "lemma_".
     weights (ndarray): How much each document counts, 0 for not at all.
     Others: See `DictionaryRegressor.initialize`.
     RETURNS (DictionaryModel): The fitted model.
-    RAISES (ValueError): Nothing could be learned, or a list can't be read.
+    RAISES (ValueError): Nothing could be learned, or the context can't be read.
     """
     # In the order of their texts, so that the order in which they come makes no difference.
     columns = [*targets.values(), weights]
@@ -65,10 +65,7 @@ def fit_dictionary(
     targets = {name: values[order] for name, values in targets.items()}
     values = np.stack(list(targets.values()), axis=1)
     folds = folds_of([groups[i] for i in order], N_FOLDS, seed)
-    given = read_lexicon(lexicon, case_sensitive=case_sensitive) if lexicon else Lexicon()
     rules = read_context(context, case_sensitive=case_sensitive) if context else Lexicon()
-    if any(category.partition(":")[0] == LEARNED for category in given.categories) and learn:
-        raise ValueError(f"{lexicon} has a category {LEARNED!r}, which is for learned terms.")
 
     # For each document the list that is read in it, to fit the readout.
     seen = np.zeros(len(docs), dtype=np.int64)

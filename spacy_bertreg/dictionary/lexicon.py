@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 GIVEN = "given"
 LEARNED = "learned"
 
+# Marks that are set for one another, in each group first the one that stands for all.
+APOSTROPHES = "'\u2019\u2018\u201a\u201b\u02bc\u00b4\u2032"
+QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033'
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_PLAIN = str.maketrans({c: g[0] for g in (APOSTROPHES, QUOTES, DASHES) for c in g[1:]})
+
 
 @dataclass(frozen=True)
 class Lexicon:
@@ -25,6 +31,7 @@ class Lexicon:
     contribution (ndarray): What each term added to the prediction of a training document that
         holds it, on average, in the targets' units; shape (terms, targets). NaN where no document
         holds it. Empty before initialization.
+    notes (tuple[str, ...]): What of its file was merged or left out, where it was read from one.
     """
 
     terms: tuple[str, ...] = ()
@@ -34,6 +41,7 @@ class Lexicon:
     contribution: NDArray[np.float64] = field(
         default_factory=lambda: np.zeros((0, 0)), compare=False
     )
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.terms)
@@ -74,9 +82,19 @@ class Lexicon:
 
 def normalize(text: str, *, case_sensitive: bool) -> str:
     """RETURNS (str): What is compared of a term and of a word: one form for each way to encode an
-    accent, and, unless case matters, one form for upper and lower case ("Straße", "STRASSE").
+    accent, one for all apostrophes, quotes and dashes, and, unless case matters, one for upper and
+    lower case ("Straße", "STRASSE"). White space is one space.
     """
-    if text.isascii():
-        return text if case_sensitive else text.lower()
-    composed = unicodedata.normalize("NFC", text)
-    return composed if case_sensitive else unicodedata.normalize("NFC", composed.casefold())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+        if not case_sensitive:
+            text = unicodedata.normalize("NFC", text.casefold())
+        text = text.translate(_PLAIN)
+    elif not case_sensitive:
+        text = text.lower()
+    return " ".join(text.split())
+
+
+def is_learned(category: str) -> bool:
+    """RETURNS (bool): Whether the terms of the category are learned, for one target or for all."""
+    return category.partition(":")[0] == LEARNED

@@ -8,15 +8,14 @@ from spacy.strings import StringStore
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from .globs import WILDCARD, GlobIndex, escape, has_wildcard, unescape
-from .lexicon import Lexicon, normalize
+from .cuts import TermCutter
+from .globs import WILDCARD, GlobIndex, has_wildcard, unescape
+from .lexicon import Lexicon, is_learned, normalize
 
 MatchOn = Literal["text", "lemma"]
 
 # Words seen before are not looked up again; beyond this many, memory starts anew.
 MAX_KNOWN_WORDS = 200_000
-# Letters that stand for wildcards while the tokenizer cuts a term.
-STAND_INS = [chr(code) for code in range(0x1E01, 0x1E95, 2)]
 
 
 class Match(NamedTuple):
@@ -73,17 +72,24 @@ class TermMatcher:
         self._one_category = len(lexicon.category_names) < 2
         self._root = Node()
         self._rank = [0] * len(lexicon)
-        tokenizer = _without_memory(tokenizer)
+        cutter = TermCutter(tokenizer, case_sensitive=case_sensitive)
+        # A learned term is a word of the texts, which is not cut once more. One of several words
+        # was added by hand, or is a lemma.
+        learned = [is_learned(category) for category in lexicon.categories]
+        pairs = list(zip(lexicon.terms, learned, strict=True))
+        cuts = iter(cutter([term for term, own in pairs if not own or " " in term]))
         globs: set[str] = set()
-        for entry, term in enumerate(lexicon.terms):
-            node = self._root
-            for word in self._cut(tokenizer, term):
-                if has_wildcard(word):
-                    globs.add(word)
-                    node = node.globs.setdefault(word, Node())
-                else:
-                    node = node.words.setdefault(unescape(word), Node())
-            node.entries.append(entry)
+        for entry, (term, own) in enumerate(pairs):
+            paths = [(cutter.one_word(term),)] if own else []
+            for words in paths + (next(cuts) if not own or " " in term else []):
+                node = self._root
+                for word in words:
+                    if has_wildcard(word):
+                        globs.add(word)
+                        node = node.globs.setdefault(word, Node())
+                    else:
+                        node = node.words.setdefault(unescape(word), Node())
+                node.entries.append(entry)
         order = sorted(range(len(lexicon)), key=lambda e: specificity(lexicon.terms[e]))
         for rank, entry in enumerate(order):
             self._rank[entry] = rank
@@ -192,42 +198,6 @@ class TermMatcher:
                 taken.update(tokens)
                 kept.append(match)
         return sorted(kept, key=lambda m: m.start)
-
-    def _cut(self, tokenizer: Tokenizer, term: str) -> list[str]:
-        """RETURNS (list[str]): The term's words, normalized, cut as in a text."""
-        if has_wildcard(term):
-            # To the tokenizer a wildcard is punctuation, so a letter goes in its place.
-            stand_in = next(letter for letter in STAND_INS if letter not in term)
-            wildcards = iter(WILDCARD.findall(term))
-            words = []
-            for token in tokenizer(WILDCARD.sub(stand_in, term)):
-                first, *others = token.text.split(stand_in)
-                words.append(first + "".join(next(wildcards) + other for other in others))
-        else:
-            words = [escape(token.text) for token in tokenizer(unescape(term))]
-        return [
-            normalize(word, case_sensitive=self._case_sensitive)
-            for word in words
-            if not word.isspace()
-        ]
-
-
-def _without_memory(tokenizer: Tokenizer) -> Tokenizer:
-    """RETURNS (Tokenizer): One that cuts alike. spaCy's remembers the first 10,000 words that it
-    cuts. Were these the terms, it would cut the words of the texts anew each time, half as fast.
-    """
-    if type(tokenizer) is not Tokenizer:
-        return tokenizer
-    return Tokenizer(
-        tokenizer.vocab,
-        rules=tokenizer.rules,
-        prefix_search=tokenizer.prefix_search,
-        suffix_search=tokenizer.suffix_search,
-        infix_finditer=tokenizer.infix_finditer,
-        token_match=tokenizer.token_match,
-        url_match=tokenizer.url_match,
-        faster_heuristics=tokenizer.faster_heuristics,
-    )
 
 
 def specificity(term: str) -> tuple[bool, int, str]:

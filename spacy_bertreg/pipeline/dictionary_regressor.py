@@ -1,5 +1,6 @@
 """`dictionary_regressor`: predicts numbers from a weighted list of terms."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,13 +15,16 @@ from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_get_examples
 from thinc.api import Config
+from wasabi import msg
 
 from ..annotations import register_extension
 from ..covariates import CovariateScale, copy_covariates
+from ..dictionary.coverage import coverage
+from ..dictionary.cuts import TermCutter
 from ..dictionary.fitting import fit_dictionary
-from ..dictionary.formats import parse_saved
+from ..dictionary.formats import Duplicates, parse_saved, read_lexicon
 from ..dictionary.learning import Method
-from ..dictionary.lexicon import LEARNED, Lexicon
+from ..dictionary.lexicon import LEARNED, Lexicon, is_learned
 from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
@@ -191,7 +195,7 @@ class DictionaryRegressor(Regressor, Pipe):
         """RETURNS (int): How many numbers were learned: weights of terms, and the readout."""
         if self._model is None:
             return 0
-        learned = sum(category.startswith(LEARNED) for category in self.lexicon.categories)
+        learned = sum(map(is_learned, self.lexicon.categories))
         return learned + self._model.readout.n_parameters
 
     def initialize(
@@ -200,6 +204,8 @@ class DictionaryRegressor(Regressor, Pipe):
         *,
         nlp: Language | None = None,
         lexicon: str | Path | None = None,
+        duplicates: str = "error",
+        encoding: str = "utf-8",
         learn: str | None = None,
         n_terms: int = 2000,
         min_documents: int = 2,
@@ -215,6 +221,9 @@ class DictionaryRegressor(Regressor, Pipe):
             `reference.user_data["weight"]` says how much a document counts, 1 by default.
         nlp (Language | None): The pipeline.
         lexicon (str | Path | None): The term list's file; see `read_lexicon` for the formats.
+        duplicates (str): Which weight counts of a term that has several in a category: of the
+            "first" or "last" of its lines, or their "mean"; "error" for none.
+        encoding (str): The encoding of that file.
         learn (str | None): How to learn a list from the examples: "sensitivity", "elastic_net", or
             None for not at all.
         n_terms (int): How many terms to learn, for each target.
@@ -236,6 +245,7 @@ class DictionaryRegressor(Regressor, Pipe):
             )
         if learn:
             check_choice("learn", learn, get_args(Method), where)
+        check_choice("duplicates", duplicates, get_args(Duplicates), where)
         for setting, value in (("n_terms", n_terms), ("min_documents", min_documents)):
             if value < 1:
                 raise ValueError(f"{setting} is {value} in {where}. Expected 1 or more.")
@@ -250,6 +260,16 @@ class DictionaryRegressor(Regressor, Pipe):
         self.scale = TargetScale.fit(names, values, kinds, limits)
         docs = self._documents(examples, nlp)
         weights = training_weights(examples, self.name)
+        given = Lexicon()
+        if lexicon:
+            given = read_lexicon(
+                lexicon,
+                case_sensitive=self.cfg["case_sensitive"],
+                duplicates=duplicates,  # type: ignore[arg-type]
+                encoding=encoding,
+            )
+        if learn and any(map(is_learned, given.categories)):
+            raise ValueError(f"{lexicon} has a category {LEARNED!r}, which is for learned terms.")
         transformed = self.scale.transform(values)
         self._model = fit_dictionary(
             docs,
@@ -259,7 +279,7 @@ class DictionaryRegressor(Regressor, Pipe):
             component=self.name,
             make_finder=self._finder,
             readout=READOUTS[self.cfg["readout"]],
-            lexicon=lexicon,
+            given=given,
             learn=learn,  # type: ignore[arg-type]
             n_terms=n_terms,
             min_documents=min_documents,
@@ -269,6 +289,8 @@ class DictionaryRegressor(Regressor, Pipe):
             attribute="lemma_" if self.cfg["match_on"] == "lemma" else "orth_",
             weights=weights,
         )
+        if lexicon:
+            self._report_coverage(given, Path(lexicon).name, int((weights > 0).sum()))
         self.cfg["targets"] = names
         self.record.is_trained = True
         self.check_keys()
@@ -278,6 +300,19 @@ class DictionaryRegressor(Regressor, Pipe):
             self.scale = self.scale.with_residuals(known)
         self.list_covariates(nlp)
         self.end_step()
+
+    def _report_coverage(self, given: Lexicon, name: str, n_documents: int) -> None:
+        cutter = TermCutter(self.tokenizer, case_sensitive=self.cfg["case_sensitive"])
+        frequency = self.lexicon.document_frequency[: len(given)]
+        found = coverage(given, frequency, n_documents, name, cutter)
+        if found.is_poor:
+            warnings.warn(
+                f"{found.message} Expected a list in the language of the texts, its terms written "
+                "as they are in them.",
+                stacklevel=3,
+            )
+        else:
+            msg.info(found.message)
 
     def _documents(self, examples: Sequence[Example], nlp: Language | None) -> list[Doc]:
         docs = [eg.predicted for eg in examples]
@@ -454,10 +489,7 @@ class DictionaryRegressor(Regressor, Pipe):
             self._model = None
             return
         lexicon, context = (
-            parse_saved(
-                state[name], f"{folder}{name}.csv", case_sensitive=self.cfg["case_sensitive"]
-            )
-            for name in ("lexicon", "context")
+            parse_saved(state[name], f"{folder}{name}.csv") for name in ("lexicon", "context")
         )
         readout = READOUTS[self.cfg["readout"]].from_dict(fitted["readout"])
         self._model = DictionaryModel(

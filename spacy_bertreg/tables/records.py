@@ -82,10 +82,24 @@ class Decoded:
             raise ValueError(f"Can't read {self._path} to its end: {error}.") from error
 
 
+class Written:
+    """A text in memory, whose lines are read as those of a file."""
+
+    encoding = "utf-8"
+
+    def __init__(self, text: str) -> None:
+        """text (str): The text."""
+        self._text = text
+
+    def lines(self) -> Iterator[str]:
+        """YIELDS (str): Lines, with their ends."""
+        yield from io.StringIO(self._text, newline="")
+
+
 def csv_records(
-    file_: Decoded, delimiter: str, *, quoted: bool = True, skip: int = 0
+    file_: Decoded | Written, delimiter: str, *, quoted: bool = True, skip: int = 0
 ) -> Iterator[Record]:
-    """file_ (Decoded): CSV or TSV. delimiter (str): Between fields.
+    """file_ (Decoded | Written): CSV or TSV. delimiter (str): Between fields.
     quoted (bool): Whether fields may stand in quotation marks.
     skip (int): Number of lines to leave out first.
     YIELDS (Record): Each row, the header too."""
@@ -165,7 +179,7 @@ def suggest_encoding(path: Path, encoding: str) -> str:
     return "Where it is in another encoding, name it, as --encoding latin-1."
 
 
-def _record(file_: Decoded, line: int, raw: str, values: Any, reason: str) -> Record:
+def _record(file_: Decoded | Written, line: int, raw: str, values: Any, reason: str) -> Record:
     raw = raw.rstrip("\r\n")
     escaped = None if raw.isascii() else ESCAPED.search(raw)
     if escaped is None:
@@ -212,7 +226,7 @@ codecs.register_error("spacy-bertreg.escape", _escape)
 class _Lines:
     """Lines for the csv module, which can be given back."""
 
-    def __init__(self, file_: Decoded) -> None:
+    def __init__(self, file_: Decoded | Written) -> None:
         self._lines = file_.lines()
         self._returned: deque[str] = deque()
         self.taken: list[str] = []

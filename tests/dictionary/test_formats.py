@@ -98,7 +98,7 @@ def test_vader_list_keeps_the_last_of_repeated_terms(tmp_path):
 def test_case_matters_where_asked(tmp_path):
     path = write(tmp_path, "a.csv", "US,1\nus,-1\n")
     assert read_lexicon(path, case_sensitive=True).terms == ("US", "us")
-    with pytest.raises(ValueError, match=r"a.csv, line 2: the term 'us' is there .* in line 1"):
+    with pytest.raises(ValueError, match=r"a.csv, line 2: .*'US' 1 in line 1, -1 in line 2"):
         read_lexicon(path)
 
 
@@ -112,30 +112,23 @@ def test_case_matters_where_asked(tmp_path):
         ("a.csv", "good,nan\n", "line 1: the weight is 'nan'"),
         ("a.csv", "good,2\nbad,-inf\n", "line 2: the weight is '-inf'"),
         ("a.csv", "good,2\n ,1\n", "line 2: the term is empty"),
-        ("a.csv", "good,2\nbad,1\ngood,2\n", "line 3: the term 'good' is there already, in line 1"),
+        ("a.csv", "good,2\nbad,1\ngood,3\n", "line 3: several weights for 1 term .*'good' 2 in"),
         ("a.csv", "term\ngood\n", "line 1: expected a column weight or category"),
         ("a.csv", "term,category\ngood,\n", "line 2: the category is empty"),
         ("a.csv", "good,2\n*,1\n", r"line 2: the term '\*' matches any word.* '\[\*\]'"),
-        ("a.jsonl", '{"term": "a", "weight": 1}\n{"term": "b"', "line 2 is not JSON"),
+        ("a.jsonl", '{"term": "a", "weight": 1}\n{"term": "b"', "line 2 is no JSON"),
         ("a.jsonl", '{"word": "a"}', "line 1: expected an object with term"),
         ("a.jsonl", '{"term": "a", "weight": true}', "line 1: the weight is True"),
         ("a.dic", "happy\t1\n", "line 1: expected a line %"),
         ("a.dic", "%\n1\tpos\n1\tneg\n%\nhappy\t1\n", "line 3: expected a new number"),
         ("a.dic", "%\n1\tpos\n%\nhappy\t1\nsad\t2\n", "line 5: .* no category '2'"),
         ("a.dic", "%\n1\tpos\n%\nhappy\n", "line 4: expected a term and numbers"),
-        ("a.dic", "%\n1\tpos\n%\nhappy\t1\nhappy\t1\n", "line 5: the term 'happy' is there"),
         ("a.yml", "a: [good, {]", "is not YAML"),
         ("a.yml", "- good\n", "line 1: expected categories"),
-        (
-            "a.yml",
-            "a:\n  - good\n  - good\n",
-            "line 3: the term 'good' is there already, in line 2",
-        ),
         ("a.yml", "a: &x [good]\nb: *x\n", "line 1: references"),
         ("a.yml", "a:\n  - ''\n", "line 2: the term is empty"),
         ("a.yml", "a: " + "[" * 3000 + "x" + "]" * 3000, "too many levels"),
         ("a.csv", "good,2\nbad,1e200\n", "line 2: the weight is '1e200'. Expected .* 1e100"),
-        ("a.csv", "good,2\n" + "x" * 200_000 + ",1\n", "line 2: field larger"),
         ("a.jsonl", '{"term": null, "weight": 1}', "line 1: the term is None. Expected a text"),
         ("a.jsonl", '{"term": "a", "category": 1}', "line 1: the category is 1. Expected a text"),
         ("a.doc", "good,2", "unknown format. Expected one of .csv"),

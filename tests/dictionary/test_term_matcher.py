@@ -152,3 +152,14 @@ def test_normalizing_twice_changes_nothing(text):
     for case_sensitive in (False, True):
         once = normalize(text, case_sensitive=case_sensitive)
         assert normalize(once, case_sensitive=case_sensitive) == once
+
+
+@pytest.mark.parametrize(
+    "marks", ["'\u2019\u2018\u02bc\u00b4", '"\u201c\u201d\u00ab', "-\u2013\u2014\u2011"]
+)
+def test_marks_that_are_set_for_one_another_are_one(marks):
+    assert {normalize(f"a{mark}b", case_sensitive=True) for mark in marks} == {f"a{marks[0]}b"}
+
+
+def test_white_space_is_one_space():
+    assert normalize("a\u00a0 b\n", case_sensitive=False) == "a b"

@@ -245,6 +245,10 @@ def test_wrong_settings(config, message):
     [
         ({"learn": "magic"}, r"learn is 'magic' in \[initialize.*'sensitivity', 'elastic_net'"),
         ({"learn": "elastic_net", "n_terms": 0}, "n_terms is 0"),
+        (
+            {"lexicon": TERMS, "duplicates": "sum"},
+            r"duplicates is 'sum' in \[init.*'error', 'first'",
+        ),
         ({"learn": "elastic_net", "min_documents": 1000}, "No word occurs in 1000 of the 100"),
     ],
 )
@@ -272,3 +276,70 @@ def test_too_few_documents(readout, texts):
     with pytest.raises(ValueError, match="documents have words and a value for the target 'y'"):
         component.initialize(lambda: examples, nlp=nlp, lexicon=TERMS)
     assert component.targets == ()
+
+
+def fitted(texts, values, readout="ridge", **settings):
+    nlp = spacy.blank("en")
+    component = nlp.add_pipe("dictionary_regressor", config={"readout": readout})
+    rows = [(text, {"y": float(y)}) for text, y in zip(texts, values, strict=True)]
+    examples = examples_from(nlp, rows)
+    component.initialize(lambda: examples, nlp=nlp, **settings)
+    return nlp, examples
+
+
+@pytest.mark.parametrize("readout", ["ridge", "random_forest", "gradient_boosting"])
+def test_a_term_in_few_texts(readout, tmp_path):
+    (tmp_path / "a.csv").write_text("bomb,1\n")
+    texts = [f"a bomb in town {i}" if i % 20 == 0 else f"a day in town {i}" for i in range(500)]
+    values = 4 + np.random.default_rng(0).normal(size=500)
+    nlp, examples = fitted(texts, values, readout, lexicon=tmp_path / "a.csv")
+    predicted = [nlp(text).cats["y"] for text in texts]
+    assert np.mean(predicted) == pytest.approx(values.mean(), abs=0.05)
+    assert nlp.evaluate(examples)["reg_r2"] > -0.01
+
+
+@pytest.mark.parametrize("word", ["General", "Gen.", "gen.", "U.S.", "Mr.", "CAN'T"])
+@pytest.mark.parametrize("learn", ["elastic_net", "sensitivity"])
+def test_a_word_predicts_however_the_tokenizer_cuts_it(word, learn):
+    draw = np.random.default_rng(0)
+    holds = draw.random(300) < 0.5
+    others = [" ".join(f"w{n}" for n in draw.integers(30, size=8)) for _ in holds]
+    texts = [f"{word} {other}" if own else other for own, other in zip(holds, others, strict=True)]
+    nlp, examples = fitted(texts, holds + 0.1 * draw.normal(size=300), learn=learn)
+    assert nlp.evaluate(examples)["reg_r2"] > 0.8
+
+
+def test_how_much_of_the_list_occurs_is_told(make_examples, tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("massacre,1\nMassacre,1\ncalm,-1\ncar_bomb,2\nzzz,1\n")
+    nlp = spacy.blank("en")
+    examples = make_examples(nlp, 200)
+    component = nlp.add_pipe("dictionary_regressor")
+    component.initialize(lambda: examples, nlp=nlp, lexicon=path, learn="elastic_net")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "a.csv: 2 of 4 terms occur in the 200 training texts." in told
+    assert "1 repeated line." in told
+    assert "'car_bomb' (an underscore" in told
+
+
+def test_a_list_of_which_nothing_occurs(tmp_path):
+    (tmp_path / "a.csv").write_text("guten_tag,1\nschlecht,-1\n")
+    with pytest.warns(
+        UserWarning, match=r"a.csv: 0 of 2 terms occur .*'guten_tag' \(an underscore"
+    ):
+        nlp, _ = fitted(["a good day", "a bad day"], [1, 2], lexicon=tmp_path / "a.csv")
+    assert nlp("A day").cats["y"] == pytest.approx(1.5)
+
+
+def test_repeated_terms_and_other_encodings(tmp_path):
+    (tmp_path / "a.csv").write_bytes("good,1\ngood,3\nb\xf6se,-1\n".encode("latin-1"))
+    settings = {"duplicates": "mean", "encoding": "latin-1"}
+    nlp, _ = fitted(["a good day", "b\xf6se"], [1, 2], lexicon=tmp_path / "a.csv", **settings)
+    lexicon = nlp.get_pipe("dictionary_regressor").lexicon
+    assert dict(zip(lexicon.terms, lexicon.weights, strict=True)) == {"good": 2.0, "b\xf6se": -1.0}
+
+
+def test_a_list_with_the_category_of_learned_terms(tmp_path):
+    (tmp_path / "a.csv").write_text("term,category\ngood,learned\n")
+    with pytest.raises(ValueError, match="has a category 'learned', which is for learned terms"):
+        fitted(["a good day"], [1], lexicon=tmp_path / "a.csv", learn="elastic_net")

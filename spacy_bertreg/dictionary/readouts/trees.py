@@ -27,9 +27,12 @@ class Trees:
     """One ensemble of trees for each target.
 
     models (tuple[str, ...]): LightGBM's texts.
+    centers (tuple[float, ...]): The targets' means. The trees predict the distance to them:
+        LightGBM itself adds a forest's mean only to those trees that found a split.
     """
 
     models: tuple[str, ...]
+    centers: tuple[float, ...]
     settings: ClassVar[dict[str, Any]]
     min_documents: ClassVar[int] = 5
 
@@ -45,14 +48,13 @@ class Trees:
         """See `Readout.fit`.
         RAISES (ImportError): LightGBM is not installed."""
         lightgbm = _lightgbm()
-        models = []
+        models, centers = [], []
         for target in targets.T:
             known = ~np.isnan(target)
+            weight = None if weights is None else weights[known]
+            center = float(np.average(target[known], weights=weight))
             data = lightgbm.Dataset(
-                features[known],
-                target[known],
-                weight=None if weights is None else weights[known],
-                free_raw_data=False,
+                features[known], target[known] - center, weight=weight, free_raw_data=False
             )
             n_known = int(known.sum())
             # Of few documents, leaves hold a tenth at least.
@@ -60,7 +62,8 @@ class Trees:
             settings = {**SHARED, **cls.settings, "seed": seed, "min_data_in_leaf": smallest}
             rounds = cls._rounds(data, folds[known], settings)
             models.append(lightgbm.train(settings, data, rounds).model_to_string())
-        return cls(tuple(models))
+            centers.append(center)
+        return cls(tuple(models), tuple(centers))
 
     @classmethod
     def _rounds(cls, data: Any, folds: NDArray[np.int64], settings: dict[str, Any]) -> int:
@@ -79,7 +82,7 @@ class Trees:
 
     def predict(self, features: Floats) -> Floats:
         """See `Readout.predict`."""
-        return self._each(features)
+        return self._each(features) + np.array(self.centers)
 
     def _each(self, features: Floats, **kwargs: Any) -> Floats:
         if not len(features):
@@ -100,6 +103,7 @@ class Trees:
         if self.settings["boosting"] == "rf":
             # LightGBM sums those of a forest's trees, where it averages their predictions.
             values = values / np.array([booster.num_trees() for booster in self._boosters])
+        values[:, -1] += np.array(self.centers)
         return values
 
     def contributions(
@@ -122,16 +126,16 @@ class Trees:
         return base, np.einsum("mf,mft->mt", parts, values[documents])
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): The models as texts."""
-        return {"models": list(self.models)}
+        """RETURNS (dict): The models as texts, and the targets' means."""
+        return {"models": list(self.models), "centers": list(self.centers)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Trees":
         """data (dict): What `to_dict` gave. RETURNS (Trees): The same readout."""
-        return cls(tuple(data["models"]))
+        return cls(tuple(data["models"]), tuple(data["centers"]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.models,)
+        return type(self), (self.models, self.centers)
 
 
 class RandomForest(Trees):

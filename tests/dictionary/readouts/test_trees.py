@@ -77,6 +77,7 @@ def test_contributions_and_base_sum_to_the_prediction(fitted):
 def test_state_is_text_and_exact(fitted):
     state = fitted.to_dict()
     assert all(isinstance(model, str) for model in state["models"])
+    assert all(isinstance(center, float) for center in state["centers"])
     again = type(fitted).from_dict(state)
     np.testing.assert_array_equal(again.predict(FEATURES), fitted.predict(FEATURES))
     np.testing.assert_array_equal(
@@ -91,6 +92,55 @@ def test_unknown_targets_and_few_documents():
     for readout in (RandomForest, GradientBoosting):
         predicted = readout.fit(FEATURES[:12], targets, FOLDS[:12], seed=0).predict(FEATURES)
         assert np.isfinite(predicted).all()
+
+
+EACH = pytest.mark.parametrize("readout", READOUTS.values(), ids=READOUTS)
+RARE = np.zeros((500, 2))
+RARE[::20] = 1.0
+
+
+def fit(readout, features, targets, weights=None):
+    folds = np.arange(len(features)) % 5
+    model = readout.fit(features, targets, folds, seed=0, weights=weights)
+    base, contributions = model.contributions(features, features, np.arange(len(features)))
+    # What a match adds and what is without it are the prediction, here of one match a document.
+    predicted = model.predict(features)
+    np.testing.assert_allclose(base + contributions, predicted, atol=1e-6)
+    return predicted
+
+
+@EACH
+@pytest.mark.parametrize("value", [0.0, 2.0, -1000.1])
+@pytest.mark.parametrize("features", [FEATURES, np.zeros((300, 4)), np.ones((300, 1))])
+def test_a_constant_target_is_predicted(readout, value, features):
+    predicted = fit(readout, features, np.full((300, 1), value))
+    np.testing.assert_allclose(predicted, value, atol=1e-9)
+
+
+@EACH
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 1.5, 300)])
+def test_without_any_match_the_mean_is_predicted(readout, weights):
+    predicted = fit(readout, np.zeros((300, 2)), 4 + TARGETS, weights)
+    mean = np.average(4 + TARGETS, axis=0, weights=weights)
+    np.testing.assert_allclose(predicted, np.tile(mean, (300, 1)), atol=1e-3)
+
+
+@EACH
+def test_a_rare_term(readout):
+    """In which many trees of a forest find no split."""
+    targets = 4 + rng.normal(size=(500, 1)) + RARE[:, :1]
+    predicted = fit(readout, RARE, targets)
+    assert predicted.mean() == pytest.approx(targets.mean(), abs=0.05)
+    assert ((predicted - targets) ** 2).mean() <= targets.var()
+
+
+@EACH
+@pytest.mark.parametrize("features", [FEATURES, RARE[:300]])
+def test_what_is_added_to_the_target_is_added_to_the_prediction(readout, features):
+    # Of few bits, so that their sums are exact.
+    targets = TARGETS.round() + features[:, :1].round()
+    first, second = (fit(readout, features, targets + more) for more in (0.0, 1000.0))
+    np.testing.assert_allclose(second - first, 1000.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["random_forest", "gradient_boosting"])
