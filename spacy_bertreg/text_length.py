@@ -1,7 +1,7 @@
 """Texts that are longer than spaCy lets through."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from spacy.language import Language
@@ -19,3 +19,24 @@ def any_length(nlp: Language) -> Iterator[None]:
         yield
     finally:
         nlp.max_length = usual
+
+
+def long_texts_v1(max_length: int = 10**9) -> Callable[[Language], Language]:
+    """Let a pipeline take longer texts than spaCy's 1,000,000 characters, in every command: with
+    `spacy evaluate`, no other place is asked.
+
+    max_length (int): Number of characters. Where other components are in the pipeline, such as a
+        parser, mind what they take of memory.
+    RETURNS (Callable[[Language], Language]): For [nlp.after_pipeline_creation].
+    RAISES (ValueError): `max_length` is less than 1.
+    """
+    if max_length < 1:
+        raise ValueError(
+            f"max_length is {max_length} in [nlp.after_pipeline_creation]. Expected 1 or more."
+        )
+
+    def set_max_length(nlp: Language) -> Language:
+        nlp.max_length = max_length
+        return nlp
+
+    return set_max_length

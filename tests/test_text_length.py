@@ -3,12 +3,15 @@
 import pandas as pd
 import pytest
 import spacy
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
+from spacy.cli.evaluate import evaluate
+from spacy.cli.train import train
 from spacy.tokens import DocBin
 
 from spacy_bertreg.calibrate import calibrate
 from spacy_bertreg.convert import convert
 from spacy_bertreg.corpus import Corpus_v1
+from spacy_bertreg.text_length import long_texts_v1
 
 
 @pytest.fixture
@@ -35,3 +38,19 @@ def test_convert_and_the_reader_take_long_texts(data):
 def test_calibrate_takes_long_texts(data, pipeline, tmp_path):
     table = calibrate(pipeline, data, output=tmp_path / "calibrated")
     assert table["n"].tolist() == [40]
+
+
+def test_train_and_evaluate_take_long_texts(data, tmp_path):
+    paths = {"paths.train": str(data), "paths.dev": str(data)}
+    overrides = {**paths, "paths.lexicon": str(ROOT / "corpus" / "terms.csv")}
+    overrides["initialize.components.dictionary_regressor.learn"] = None
+    train(ROOT / "configs" / "dictionary.cfg", tmp_path / "model", overrides=overrides)
+    scores = evaluate(str(tmp_path / "model" / "model-best"), data)
+    assert scores["reg_per_target"]["severity"]["n"] == 40
+
+
+def test_a_limit_of_one_s_own():
+    nlp = spacy.blank("en")
+    assert long_texts_v1(5)(nlp).max_length == 5
+    with pytest.raises(ValueError, match=r"max_length is 0 in \[nlp.after_pipeline_creation\]"):
+        long_texts_v1(0)

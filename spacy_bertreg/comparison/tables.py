@@ -1,5 +1,6 @@
 """A comparison, as tables for people and files for programs."""
 
+import csv
 import json
 import math
 from collections.abc import Iterable
@@ -149,10 +150,10 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     contents = (
-        comparison.scores.to_csv(index=False),
-        comparison.differences.to_csv(index=False),
-        comparison.runs.to_csv(index=False),
-        comparison.predictions().to_csv(index=False),
+        _csv(comparison.scores),
+        _csv(comparison.differences),
+        _csv(comparison.runs),
+        _csv(comparison.predictions()),
         json.dumps(to_dict(comparison), indent=1, ensure_ascii=False) + "\n",
         _markdown(comparison),
         _latex(comparison),
@@ -188,6 +189,15 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         "models": models,
         **{name: table.to_dict("records") for name, table in tables.items()},
     }
+
+
+def _csv(table: pd.DataFrame) -> str:
+    # Before 3.11.9, Python puts a field with a lone carriage return in no quotes.
+    texts = table.select_dtypes(["object", "string"])
+    has_return = any(texts[name].astype(str).str.contains("\r").any() for name in texts)
+    return table.to_csv(
+        index=False, quoting=csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    )
 
 
 def _tables(comparison: Comparison) -> list[pd.DataFrame]:

@@ -1,5 +1,7 @@
 """Files of predictions of any kind, and a test set of one group."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from conftest import SAMPLE
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
 from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.prediction_files import is_table, read_predictions
-from spacy_bertreg.comparison.tables import write_comparison
+from spacy_bertreg.comparison.tables import _csv, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.convert import convert
 from spacy_bertreg.report import make_report
@@ -106,3 +108,10 @@ def test_nothing_is_sure_of_one_group(folder, tmp_path):
     write_comparison(comparison, tmp_path / "out")
     page, *_ = make_report(tmp_path / "out")
     assert page.is_file()
+
+
+def test_an_id_with_a_lone_carriage_return_stays_in_its_field():
+    table = pd.DataFrame({"id": ["a\rb", "c"], "x": [0.1, 2.0]})
+    again = pd.read_csv(io.StringIO(_csv(table), newline=""))
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    assert _csv(table[1:]) == "id,x\nc,2.0\n"
