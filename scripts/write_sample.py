@@ -230,13 +230,15 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def main() -> None:
+    """Read the command line and write both files."""
     parser = argparse.ArgumentParser(description="Write the sample of invented briefings.")
     parser.add_argument("--out", type=Path, default=Path("corpus"), help="output folder")
     parser.add_argument("--rows", type=int, default=400, help="number of briefings")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random numbers")
     args = parser.parse_args()
     make_printing_safe()
-    if not 1 <= args.rows <= (most := len(REGIONS) * len(MONTHS)):
+    most = len(REGIONS) * len(MONTHS)
+    if not 1 <= args.rows <= most:
         parser.error(f"--rows must be from 1 to {most}: one briefing per region and month")
     rows = make_rows(args.rows, args.seed)
     terms = [{"term": term, "weight": str(TERMS[term])} for term in sorted(TERMS)]
