@@ -129,6 +129,7 @@ def test_case_matters_where_asked(tmp_path):
         ("a.yml", "a:\n  - ''\n", "line 2: the term is empty"),
         ("a.yml", "a: " + "[" * 3000 + "x" + "]" * 3000, "too many levels"),
         ("a.csv", "good,2\nbad,1e200\n", "line 2: the weight is '1e200'. Expected .* 1e100"),
+        ("a.csv", "good,2\n" + "x" * 200_000 + ",1\n", "line 2: field larger"),
         ("a.jsonl", '{"term": null, "weight": 1}', "line 1: the term is None. Expected a text"),
         ("a.jsonl", '{"term": "a", "category": 1}', "line 1: the category is 1. Expected a text"),
         ("a.doc", "good,2", "unknown format. Expected one of .csv"),

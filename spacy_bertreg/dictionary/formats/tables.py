@@ -10,6 +10,9 @@ from .rows import Row, Source, is_number
 
 Lines = list[tuple[int, list[str]]]
 
+# Texts may be as long, but terms are not.
+LONGEST_FIELD = 131_072
+
 # As in SentiWS: a word, and its part of speech.
 WORD_AND_TAG = re.compile(r"[^|]+\|[A-Z]+")
 
@@ -38,6 +41,12 @@ def read_lines(text: str, delimiter: str, source: Source, *, quoted: bool = True
         line = record.line or 1
         if record.values is None:
             raise source.error(line, f"{record.reason}.")
+        if any(len(field) > LONGEST_FIELD for field in record.values):
+            raise source.error(
+                line,
+                f"field larger than {LONGEST_FIELD:,} characters. Expected a term and its weight; "
+                "perhaps a quotation mark is not closed.",
+            )
         if any(field.strip() for field in record.values):
             table.append((line, record.values))
     return table
