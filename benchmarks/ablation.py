@@ -21,10 +21,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Adam, Optimizer
 
-from spacy_bertreg.corpus import Corpus_v1
+from spacy_bertreg.data.corpus import Corpus_v1
 from spacy_bertreg.layers import window_encoder, word_embeddings
 from spacy_bertreg.layers.window_encoder import Part
-from spacy_bertreg.optimizer import AdamW_v1
+from spacy_bertreg.training.optimizer import AdamW_v1
 
 BATCH = 16
 ALL = "all, float32"

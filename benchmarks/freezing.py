@@ -24,7 +24,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed, minibatch
 from transformers import AutoModel, AutoTokenizer
 
-from spacy_bertreg.optimizer import AdamW_v1
+from spacy_bertreg.training.optimizer import AdamW_v1
 
 BATCH = 16
 

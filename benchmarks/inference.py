@@ -32,7 +32,7 @@ from transformers import BertConfig, PreTrainedModel, pipeline
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
-from spacy_bertreg.metrics import METRICS
+from spacy_bertreg.evaluation.metrics import METRICS
 
 OURS = "spacy-bertreg"
 WINDOWS = f"{OURS}, float32, all words in windows"

@@ -43,7 +43,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from spacy_bertreg.metrics import METRICS
+from spacy_bertreg.evaluation.metrics import METRICS
 
 BATCH = 16
 Rows = list[tuple[str, float]]

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import spacy
 
-from spacy_bertreg.calibrate import predictions_of
-from spacy_bertreg.corpus import Corpus_v1
-from spacy_bertreg.intervals import Calibration, default_method, is_inside
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.comparison.calibrate import predictions_of
+from spacy_bertreg.data.corpus import Corpus_v1
 from spacy_bertreg.pipeline.regressor import Regressor
-from spacy_bertreg.targets import gold_values
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.targets.gold import gold_values
+from spacy_bertreg.targets.intervals import Calibration, default_method, is_inside
 
 
 def main() -> None:

@@ -11,14 +11,14 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 
-from spacy_bertreg.calibrate import check_output, write_pipeline
-from spacy_bertreg.files import check_folder
-from spacy_bertreg.freeze_report import report_on
-from spacy_bertreg.metrics import r_squared
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.comparison.calibrate import check_output, write_pipeline
+from spacy_bertreg.data.files import check_folder
+from spacy_bertreg.evaluation.metrics import r_squared
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.scoring.loading import import_code
-from spacy_bertreg.targets import observed_values
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.targets.gold import observed_values
+from spacy_bertreg.training.freeze_report import report_on
 
 SETTING = "components.transformer.model.precision"
 # In standard deviations of the target, at the 99.9th percentile; and in R².

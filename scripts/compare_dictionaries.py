@@ -9,7 +9,7 @@ import pandas as pd
 import spacy
 from spacy.training import Corpus
 
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
 
 VARIANTS: dict[str, dict[str, str]] = {
     "given": {},

@@ -9,11 +9,11 @@ import spacy
 from choose_precision import describe
 
 import spacy_bertreg
-from spacy_bertreg.covariates import LOG_LENGTH
-from spacy_bertreg.files import check_files, write_whole
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.data.covariates import LOG_LENGTH
+from spacy_bertreg.data.files import check_files, write_whole
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.scoring.loading import import_code
-from spacy_bertreg.terminal import make_printing_safe
 
 README = """# {name}
 

@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
 
 VADER = "vaderSentiment==3.3.2"
 VADER_LEXICON = "vaderSentiment-3.3.2/vaderSentiment/vader_lexicon.txt"

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spacy_bertreg.files import write_whole
-from spacy_bertreg.splits import split_by_date, split_by_group
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.data.files import write_whole
+from spacy_bertreg.data.splits import split_by_date, split_by_group
 
 # Weeks begin on Monday.
 PERIODS = {"day": "D", "week": "W-SUN", "month": "M"}

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

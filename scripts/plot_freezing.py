@@ -10,7 +10,7 @@ import pandas as pd
 mpl.use("agg")
 import matplotlib.pyplot as plt
 
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from spacy_bertreg.files import check_folder, write_whole
+from spacy_bertreg.data.files import check_folder, write_whole
 
 # What learns, from least to most: the value of `freeze` as a function of the number of blocks.
 LEVELS = {

@@ -19,8 +19,8 @@ from pathlib import Path
 import spacy
 from spacy.cli._util import parse_config_overrides
 
-from spacy_bertreg.files import check_folder, folder_beside, replace_files
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.data.files import check_folder, folder_beside, replace_files
 
 LIST = "train_seeds.json"
 # Of `spacy train`, beside settings of the config.

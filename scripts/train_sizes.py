@@ -19,9 +19,9 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
-from spacy_bertreg.files import check_files, write_whole
-from spacy_bertreg.splits import SPLITS
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.data.files import check_files, write_whole
+from spacy_bertreg.data.splits import SPLITS
 
 # Each part is this share of the one before.
 FACTOR = 0.5

@@ -11,7 +11,7 @@ import math
 import random
 from pathlib import Path
 
-from spacy_bertreg.terminal import make_printing_safe
+from spacy_bertreg.cli.terminal import make_printing_safe
 
 REGIONS = (
     "Adrevan", "Belmorra", "Corvash", "Dunmarek", "Eskovar", "Fenholdt", "Garduma", "Hestral",

@@ -7,8 +7,8 @@ import spacy
 from conftest import examples_from
 from spacy.tokens import Doc, Span
 
-from spacy_bertreg.annotations import register_extension
-from spacy_bertreg.intervals import Calibration
+from spacy_bertreg.data.annotations import register_extension
+from spacy_bertreg.targets.intervals import Calibration
 
 OTHERS = {
     "default": {"default": 7},

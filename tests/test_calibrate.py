@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.calibrate import calibrate
+from spacy_bertreg.comparison.calibrate import calibrate
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_without_marks_of_the_training_texts_it_warns(nlp, data, tmp_path):
 LOSS = """
 import numpy as np
 import spacy
-from spacy_bertreg.losses import Loss
+from spacy_bertreg.training.losses import Loss
 
 class Quartic(Loss):
     def each(self, outputs, gold):

@@ -15,7 +15,7 @@ from spacy.training import Corpus
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What stands at the beginning of a line, and where it is run instead.

@@ -6,7 +6,7 @@ from conftest import ROOT, SAMPLE
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 
 CONFIGS = {
     "bert": ["transformer", "text_regressor"],

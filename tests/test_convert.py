@@ -9,7 +9,7 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_bertreg.convert import convert, read_table, split_by_group
+from spacy_bertreg.data.convert import convert, read_table, split_by_group
 
 TABLE = pd.DataFrame(
     {

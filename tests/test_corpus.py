@@ -5,7 +5,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_bertreg.corpus import Corpus_v1
+from spacy_bertreg.data.corpus import Corpus_v1
 
 LONG = "one two three four five. six seven eight."
 USER_DATA = {"weight": 2.0, "group": "a", "covariates": {"n": 3.0}, "targets": {"y": 1.5}}

@@ -8,9 +8,9 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from thinc.api import Adam
 
-from spacy_bertreg.convert import convert
-from spacy_bertreg.corpus import Corpus_v1
-from spacy_bertreg.covariates import CovariateScale, read_covariates
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.corpus import Corpus_v1
+from spacy_bertreg.data.covariates import CovariateScale, read_covariates
 
 nlp = spacy.blank("en")
 

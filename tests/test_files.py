@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from spacy_bertreg.files import check_files, check_folder, folder_beside, replace_files, write_whole
+from spacy_bertreg.data.files import (
+    check_files,
+    check_folder,
+    folder_beside,
+    replace_files,
+    write_whole,
+)
 
 
 def write(folder, files):

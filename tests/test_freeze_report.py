@@ -8,7 +8,7 @@ from thinc.api import Adam
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.freeze_report import freeze_report
+from spacy_bertreg.training.freeze_report import freeze_report
 
 
 @pytest.fixture

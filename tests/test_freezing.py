@@ -4,8 +4,8 @@ import pytest
 import torch
 import transformers
 
-from spacy_bertreg.freezing import check_freeze, count_blocks, frozen_names
-from spacy_bertreg.model_blocks import find_blocks
+from spacy_bertreg.training.freezing import check_freeze, count_blocks, frozen_names
+from spacy_bertreg.training.model_blocks import find_blocks
 
 SMALL = {
     "vocab_size": 30,

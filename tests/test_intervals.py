@@ -7,10 +7,10 @@ from conftest import train
 from spacy.tokens import Doc, DocBin
 from thinc.api import Adam
 
-from spacy_bertreg.calibrate import calibrate
-from spacy_bertreg.corpus import Corpus_v1
-from spacy_bertreg.intervals import Calibration, is_inside
-from spacy_bertreg.predictions import Predictions
+from spacy_bertreg.comparison.calibrate import calibrate
+from spacy_bertreg.data.corpus import Corpus_v1
+from spacy_bertreg.targets.intervals import Calibration, is_inside
+from spacy_bertreg.targets.predictions import Predictions
 
 rng = np.random.default_rng(0)
 

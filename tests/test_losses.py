@@ -8,7 +8,14 @@ import sklearn.linear_model
 import sklearn.metrics
 import spacy
 
-from spacy_bertreg.losses import Loss, PinballLoss, PoissonLoss, huber_v1, mean_loss, pinball_v1
+from spacy_bertreg.training.losses import (
+    Loss,
+    PinballLoss,
+    PoissonLoss,
+    huber_v1,
+    mean_loss,
+    pinball_v1,
+)
 
 rng = np.random.default_rng(0)
 NAMES = ["squared", "absolute", "huber", "poisson", "gaussian", "pinball"]

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import sklearn.metrics
 
-from spacy_bertreg.metrics import METRICS, mae, mse, pearson, r_squared, rmse, spearman
+from spacy_bertreg.evaluation.metrics import METRICS, mae, mse, pearson, r_squared, rmse, spearman
 
 rng = np.random.default_rng(0)
 GOLD = rng.normal(3, 2, 200)

@@ -6,7 +6,7 @@ import spacy
 import torch
 from conftest import train
 
-from spacy_bertreg.optimizer import AdamW_v1
+from spacy_bertreg.training.optimizer import AdamW_v1
 
 SETTINGS = {"encoder_rate": 0.1, "head_rate": 1.0, "total_steps": 10, "warmup_steps": 4}
 

@@ -13,8 +13,8 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from spacy_bertreg.layers import window_encoder
 from spacy_bertreg.layers import windows as windows_module
-from spacy_bertreg.optimizer import AdamW_v1
-from spacy_bertreg.precision import is_bfloat16
+from spacy_bertreg.training.optimizer import AdamW_v1
+from spacy_bertreg.training.precision import is_bfloat16
 
 
 @pytest.mark.parametrize(

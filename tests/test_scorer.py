@@ -4,7 +4,7 @@ import pytest
 import spacy
 from spacy.training import Example
 
-from spacy_bertreg.scorer import SCORE_WEIGHTS, regression_score
+from spacy_bertreg.evaluation.scorer import SCORE_WEIGHTS, regression_score
 
 nlp = spacy.blank("xx")
 

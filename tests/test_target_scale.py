@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertreg.target_scale import TargetScale, settle_transforms
+from spacy_bertreg.targets.scale import TargetScale, settle_transforms
 
 VALUES = np.array([[0.0], [1.0], [3.0], [math.nan], [8.0], [400.0]])
 

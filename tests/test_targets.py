@@ -5,7 +5,7 @@ import pytest
 import spacy
 from conftest import examples_from
 
-from spacy_bertreg.targets import find_targets, gold_values, settle_targets
+from spacy_bertreg.targets.gold import find_targets, gold_values, settle_targets
 
 nlp = spacy.blank("xx")
 

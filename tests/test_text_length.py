@@ -8,10 +8,10 @@ from spacy.cli.evaluate import evaluate
 from spacy.cli.train import train
 from spacy.tokens import DocBin
 
-from spacy_bertreg.calibrate import calibrate
-from spacy_bertreg.convert import convert
-from spacy_bertreg.corpus import Corpus_v1
-from spacy_bertreg.text_length import long_texts_v1
+from spacy_bertreg.comparison.calibrate import calibrate
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.corpus import Corpus_v1
+from spacy_bertreg.data.text_length import long_texts_v1
 
 
 @pytest.fixture

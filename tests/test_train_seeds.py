@@ -9,7 +9,7 @@ import pytest
 import spacy
 from conftest import ROOT
 
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 
 FOREIGN = ["NOTES.md", "seed-0/remarks.txt"]
 

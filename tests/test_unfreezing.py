@@ -3,7 +3,7 @@ import spacy
 from conftest import train
 from thinc.api import Adam
 
-from spacy_bertreg.unfreezing import gradual_unfreezing_v1
+from spacy_bertreg.training.unfreezing import gradual_unfreezing_v1
 
 
 def learning_blocks(nlp) -> set:

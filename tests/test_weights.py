@@ -6,7 +6,7 @@ import spacy
 from conftest import examples_from, train
 from thinc.api import Adam
 
-from spacy_bertreg.weights import document_weights, settle_target_weights
+from spacy_bertreg.data.weights import document_weights, settle_target_weights
 
 nlp = spacy.blank("en")
 

@@ -38,7 +38,7 @@ def calibrate_cli(
     with plain_errors():
         from spacy.cli._util import setup_gpu
 
-        from ..calibrate import calibrate
+        from ..comparison.calibrate import calibrate
         from ..scoring.loading import import_code
 
         setup_gpu(gpu_id, silent=True)

@@ -56,8 +56,8 @@ def compare_cli(
             score_table,
             write_comparison,
         )
+        from ..data.tables.kinds import TableOptions
         from ..scoring.loading import import_code
-        from ..tables.kinds import TableOptions
 
         options = TableOptions(encoding, separator, quoting, decimal, sheet)
         setup_gpu(gpu_id, silent=True)

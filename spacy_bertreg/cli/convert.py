@@ -70,7 +70,7 @@ def convert_cli(
     a row without text is an error.
     """
     with plain_errors():
-        from ..convert import convert
+        from ..data.convert import convert
 
         summary = convert(
             table,

@@ -28,8 +28,8 @@ def explain_cli(
     with plain_errors():
         import spacy
 
-        from ..dictionary.report import find_dictionary, render_terms
-        from ..files import check_files, write_whole
+        from ..data.files import check_files, write_whole
+        from ..report.terms import find_dictionary, render_terms
         from ..scoring.loading import import_code
 
         check_files([output], [pipeline])

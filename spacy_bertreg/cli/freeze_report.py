@@ -35,9 +35,9 @@ def freeze_report_cli(
     with plain_errors():
         from spacy.cli._util import parse_config_overrides
 
-        from ..files import check_files, write_whole
-        from ..freeze_report import freeze_report
+        from ..data.files import check_files, write_whole
         from ..scoring.loading import import_code
+        from ..training.freeze_report import freeze_report
 
         path = None if str(json_path) == "-" else json_path
         check_files([path], [source, base])

@@ -10,7 +10,7 @@ import wasabi.util
 from spacy.cli._util import app
 from wasabi import msg
 
-from ..terminal import make_printing_safe
+from .terminal import make_printing_safe
 
 PACKAGE = __name__.partition(".")[0]
 VARIABLE = "SPACY_BERTREG_TRACEBACK"

@@ -33,8 +33,8 @@ def lexicon_cli(
     with plain_errors():
         import spacy
 
-        from ..dictionary.report import find_dictionary, lexicon_table, plot_lexicon
-        from ..files import check_files, write_whole
+        from ..data.files import check_files, write_whole
+        from ..report.terms import find_dictionary, lexicon_table, plot_lexicon
         from ..scoring.loading import import_code
 
         check_files([output, plot], [pipeline])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..metrics import METRICS
+from ..evaluation.metrics import METRICS
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..intervals import is_inside
-from ..metrics import METRICS
-from ..tables.kinds import TableOptions
+from ..data.tables.kinds import TableOptions
+from ..evaluation.metrics import METRICS
+from ..targets.intervals import is_inside
 from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
 from .models import LINE, MEAN, Model, Run, baselines, find_models, read_models
 from .test_set import TestSet, read_test_set

@@ -13,15 +13,15 @@ import spacy
 from numpy.typing import NDArray
 from spacy.language import Language
 
-from ..annotations import get_annotation
-from ..covariates import COVARIATES
-from ..freeze_report import has_weights, report_on
-from ..intervals import Calibration
+from ..data.annotations import get_annotation
+from ..data.covariates import COVARIATES
+from ..data.tables.kinds import TableOptions
+from ..data.text_length import any_length
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
-from ..tables.kinds import TableOptions
-from ..targets import observed_values
-from ..text_length import any_length
+from ..targets.gold import observed_values
+from ..targets.intervals import Calibration
+from ..training.freeze_report import has_weights, report_on
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, lengths, read_docs
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..tables.columns import cell_error, names_of, numbers_of
-from ..tables.kinds import TableOptions, table_kind
-from ..tables.read import read_table
+from ..data.tables.columns import cell_error, names_of, numbers_of
+from ..data.tables.kinds import TableOptions, table_kind
+from ..data.tables.read import read_table
 from .test_set import TestSet
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 from wasabi import MarkdownRenderer
 
-from ..files import check_files, check_folder, write_whole
+from ..data.files import check_files, check_folder, write_whole
 from .compare import Comparison
 from .verdict import plural
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc, DocBin
 
-from ..covariates import COVARIATES
-from ..splits import first_ids
-from ..targets import observed_values
+from ..data.covariates import COVARIATES
+from ..data.splits import first_ids
+from ..targets.gold import observed_values
 
 EQUAL_TEXTS = "document, equal texts together"
 

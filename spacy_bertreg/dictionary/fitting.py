@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
-from ..covariates import CovariateScale
+from ..data.covariates import CovariateScale
 from .candidates import find_candidates, folds_of
 from .context_rules import read_context
 from .learning import Learned, Method, learn_lexicon

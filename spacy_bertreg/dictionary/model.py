@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from ..covariates import CovariateScale
+from ..data.covariates import CovariateScale
 from .context_rules import ContextRules
 from .features import Matches, TermFeatures
 from .lexicon import Lexicon

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..covariates import CovariateScale
+from ..data.covariates import CovariateScale
 
 
 def with_covariates(doc2vec: Model[list[Doc], Floats2d]) -> Model[list[Doc], Floats2d]:

@@ -10,10 +10,10 @@ from thinc.api import Optimizer
 from thinc.types import ArgsKwargs
 from torch import nn
 
-from ..freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
-from ..model_blocks import find_blocks
-from ..optimizer import EncoderOptimizer
-from ..precision import Precision, is_bfloat16
+from ..training.freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
+from ..training.model_blocks import find_blocks
+from ..training.optimizer import EncoderOptimizer
+from ..training.precision import Precision, is_bfloat16
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
 from .word_embeddings import WordGradient

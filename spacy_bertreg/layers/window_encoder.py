@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
-from ..precision import is_bfloat16
+from ..training.precision import is_bfloat16
 from .windows import Ints, Window, model_inputs, pieces_limit
 
 # Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,

@@ -12,12 +12,12 @@ from spacy_transformers.layers.transformer_model import set_pytorch_transformer
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import Model
 
-from ..freezing import check_freeze
 from ..layers.encoding_cache import EncodingCache
 from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
 from ..layers.outputs import deferred, learning
-from ..precision import Precision
+from ..training.freezing import check_freeze
+from ..training.precision import Precision
 
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 

@@ -17,8 +17,9 @@ from spacy.training import Example, validate_get_examples
 from thinc.api import Config
 from wasabi import msg
 
-from ..annotations import register_extension
-from ..covariates import CovariateScale, copy_covariates
+from ..data.annotations import register_extension
+from ..data.covariates import CovariateScale, copy_covariates
+from ..data.weights import training_weights
 from ..dictionary.coverage import coverage
 from ..dictionary.cuts import TermCutter
 from ..dictionary.fitting import fit_dictionary
@@ -28,13 +29,12 @@ from ..dictionary.lexicon import LEARNED, Lexicon, is_learned
 from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
-from ..predictions import Predictions
-from ..scorer import SCORE_WEIGHTS, regression_score
-from ..target_scale import TargetScale, settle_transforms
-from ..targets import settle_targets
-from ..weights import training_weights
+from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
+from ..targets.gold import settle_targets
+from ..targets.predictions import Predictions
+from ..targets.scale import TargetScale, settle_transforms
+from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_choice, check_output_key
-from .training_record import TrainingRecord
 
 # spaCy's batches of 1,000 documents leave the processor's cache before they are scored.
 MAX_BATCH_SIZE = 64

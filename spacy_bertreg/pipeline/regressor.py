@@ -12,13 +12,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import get_annotation, set_annotation
-from ..covariates import LOG_LENGTH
-from ..intervals import Calibration
-from ..predictions import Predictions
-from ..scorer import merge_scores
-from ..target_scale import TargetScale
-from .training_record import TrainingRecord
+from ..data.annotations import get_annotation, set_annotation
+from ..data.covariates import LOG_LENGTH
+from ..evaluation.scorer import merge_scores
+from ..targets.intervals import Calibration
+from ..targets.predictions import Predictions
+from ..targets.scale import TargetScale
+from ..training.training_record import TrainingRecord
 
 
 class PipelineReference:

@@ -16,16 +16,16 @@ from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 from wasabi import msg
 
-from ..covariates import CovariateScale, copy_covariates
+from ..data.covariates import CovariateScale, copy_covariates
+from ..data.weights import document_weights, settle_target_weights, training_weights
+from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
 from ..layers.covariates import set_covariates
-from ..losses import Loss, SquaredLoss, mean_loss
-from ..predictions import Predictions
-from ..scorer import SCORE_WEIGHTS, regression_score
-from ..target_scale import MAX_RESIDUALS, TargetScale, settle_transforms
-from ..targets import gold_values, settle_targets
-from ..weights import document_weights, settle_target_weights, training_weights
+from ..targets.gold import gold_values, settle_targets
+from ..targets.predictions import Predictions
+from ..targets.scale import MAX_RESIDUALS, TargetScale, settle_transforms
+from ..training.losses import Loss, SquaredLoss, mean_loss
+from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_output_key, has_words
-from .training_record import TrainingRecord
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
@@ -213,7 +213,7 @@ class TextRegressor(Regressor, TrainablePipe):
             self._report_plan(nlp)
 
     def _report_plan(self, nlp: Language) -> None:
-        from ..freeze_report import has_weights, report_on  # imports pandas
+        from ..training.freeze_report import has_weights, report_on  # imports pandas
 
         if has_weights(nlp):
             report = report_on(nlp, planned=True)
@@ -223,7 +223,7 @@ class TextRegressor(Regressor, TrainablePipe):
     def _report_training(self) -> None:
         """Write to the pipeline's meta.json what has learned, wherever that changes. The trained
         pipeline carries it: the setting must not go unseen."""
-        from ..freeze_report import has_weights, n_trained, report_on  # imports pandas
+        from ..training.freeze_report import has_weights, n_trained, report_on  # imports pandas
 
         nlp = self.pipeline()
         if nlp is None or self._n_reported == (found := n_trained(nlp)) or not has_weights(nlp):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..metrics import Floats
+from ..evaluation.metrics import Floats
 
 
 def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:

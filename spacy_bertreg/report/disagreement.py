@@ -11,8 +11,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, SpanGroup
 
-from ..dictionary.report import find_dictionary, render_terms
-from ..targets import observed_values
+from ..targets.gold import observed_values
+from .terms import find_dictionary, render_terms
 
 LONGEST_TEXT = 600
 # Of the strongest term's contribution: what adds less is not coloured, or nothing would stand out.

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from ..comparison.tables import TITLES
 from ..comparison.verdict import plural
-from ..files import check_files, write_whole
+from ..data.files import check_files, write_whole
 from . import numbers
 from .disagreement import disagreements, load_dictionary, read_texts
 from .drawing import Plot, data_uri, drawing_style, file_name, render

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..metrics import Floats
+from ..evaluation.metrics import Floats
 from .bins import quantile_bins
 from .drawing import GREY, Plot, legend_columns, model_styles, new_figure, plain
 from .numbers import number, signed

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..tables.records import parse_object
+from ..data.tables.records import parse_object
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from spacy.language import Language
 
-from ..tables.decimals import parse_number
+from ..data.tables.decimals import parse_number
 from .predictor import Predictor
 
 if TYPE_CHECKING:

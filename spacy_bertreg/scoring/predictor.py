@@ -8,10 +8,10 @@ from typing import Any
 
 from spacy.language import Language
 
-from ..annotations import get_annotation
-from ..covariates import COVARIATES, LOG_LENGTH
+from ..data.annotations import get_annotation
+from ..data.covariates import COVARIATES, LOG_LENGTH
+from ..data.text_length import any_length
 from ..pipeline.regressor import Regressor
-from ..text_length import any_length
 from .loading import import_code, load_pipeline
 
 Row = list[float]

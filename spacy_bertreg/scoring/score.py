@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..files import check_files
+from ..data.files import check_files
+from ..data.tables.kinds import check_output_kind
 from ..pipeline.regressor import check_choice
-from ..tables.kinds import check_output_kind
 from .checkpoint import Checkpoint, Progress
 from .chunks import Chunk, Reject
 from .engines import Scored, score_here, score_in_processes

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ..tables.kinds import table_kind
+from ..data.tables.kinds import table_kind
 from .source import Source
 
 # Rows that a Parquet file keeps together.

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..tables.columns import CONTROL, has_half_character
-from ..tables.decimals import parse_number
-from ..tables.kinds import WHOLE_KINDS, TableOptions, table_kind
-from ..tables.layout import Layout, find_layout
-from ..tables.read import read_table
-from ..tables.records import Decoded, Record, json_records
-from ..tables.whole import with_labels
+from ..data.tables.columns import CONTROL, has_half_character
+from ..data.tables.decimals import parse_number
+from ..data.tables.kinds import WHOLE_KINDS, TableOptions, table_kind
+from ..data.tables.layout import Layout, find_layout
+from ..data.tables.read import read_table
+from ..data.tables.records import Decoded, Record, json_records
+from ..data.tables.whole import with_labels
 from .chunks import Chunk, Reject
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..tables.columns import control_warning
-from ..tables.kinds import TEXT_KINDS
-from ..tables.read import lines_note
-from ..tables.records import suggest_encoding
+from ..data.tables.columns import control_warning
+from ..data.tables.kinds import TEXT_KINDS
+from ..data.tables.read import lines_note
+from ..data.tables.records import suggest_encoding
 from .checkpoint import Progress
 from .source import Source
 

@@ -9,7 +9,7 @@ from spacy.cli.evaluate import evaluate
 from spacy.cli.train import train
 from typer.testing import CliRunner
 
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 
 
 @pytest.fixture(scope="module")

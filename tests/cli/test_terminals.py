@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
 from spacy_bertreg.comparison.test_set import read_test_set
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 
 BERTREG = [sys.executable, "-m", "spacy", "bertreg"]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval, relative
-from spacy_bertreg.metrics import METRICS
+from spacy_bertreg.evaluation.metrics import METRICS
 
 
 def simulate(seed, n_groups, size, heavy=False):

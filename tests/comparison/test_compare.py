@@ -12,9 +12,9 @@ from spacy_bertreg.comparison.models import LINE, MEAN, Run
 from spacy_bertreg.comparison.tables import run_table, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.comparison.verdict import coverage_warnings
-from spacy_bertreg.convert import convert
-from spacy_bertreg.intervals import Calibration
-from spacy_bertreg.metrics import METRICS
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.evaluation.metrics import METRICS
+from spacy_bertreg.targets.intervals import Calibration
 
 
 @pytest.fixture(scope="module")

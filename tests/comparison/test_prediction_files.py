@@ -12,9 +12,9 @@ from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.prediction_files import is_table, read_predictions
 from spacy_bertreg.comparison.tables import _csv, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.tables.kinds import TableOptions
 from spacy_bertreg.report import make_report
-from spacy_bertreg.tables.kinds import TableOptions
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.models import LINE, MEAN, find_models
 from spacy_bertreg.comparison.tables import describe_intervals, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 from spacy_bertreg.report import make_report
 
 

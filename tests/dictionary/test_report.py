@@ -9,7 +9,7 @@ from spacy.tokens import Span, SpanGroup
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.dictionary.report import (
+from spacy_bertreg.report.terms import (
     find_dictionary,
     lexicon_table,
     plot_lexicon,

@@ -4,7 +4,7 @@ from conftest import train
 from torch import nn
 
 from spacy_bertreg.layers.word_embeddings import WordGradient
-from spacy_bertreg.optimizer import AdamW_v1
+from spacy_bertreg.training.optimizer import AdamW_v1
 
 
 class Words(nn.Module):

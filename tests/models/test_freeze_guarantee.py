@@ -9,9 +9,9 @@ from conftest import examples_from, train
 from spacy.training import Example
 from thinc.api import Adam
 
-from spacy_bertreg.freezing import frozen_names
-from spacy_bertreg.model_blocks import find_blocks
-from spacy_bertreg.optimizer import AdamW_v1
+from spacy_bertreg.training.freezing import frozen_names
+from spacy_bertreg.training.model_blocks import find_blocks
+from spacy_bertreg.training.optimizer import AdamW_v1
 
 FREEZE = ["none", "embeddings", 1, 2, ["*.attention.*", "embeddings.*"], "all"]
 OPTIMIZERS = {

@@ -10,9 +10,9 @@ import torch
 from conftest import examples_from, train
 from spacy.tokens import DocBin
 
-from spacy_bertreg.calibrate import calibrate
-from spacy_bertreg.freeze_report import freeze_report
-from spacy_bertreg.intervals import Calibration
+from spacy_bertreg.comparison.calibrate import calibrate
+from spacy_bertreg.targets.intervals import Calibration
+from spacy_bertreg.training.freeze_report import freeze_report
 
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 ADAMW = {
@@ -216,7 +216,7 @@ def test_targets_that_are_no_dict(make_tok2vec):
 
 
 def test_a_part_of_a_batch_counts_as_in_the_whole(make_bert, make_examples, monkeypatch):
-    from spacy_bertreg.optimizer import EncoderOptimizer
+    from spacy_bertreg.training.optimizer import EncoderOptimizer
 
     found = {}
 

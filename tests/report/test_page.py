@@ -16,7 +16,7 @@ from conftest import ROOT
 from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.tables import write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
-from spacy_bertreg.convert import convert
+from spacy_bertreg.data.convert import convert
 from spacy_bertreg.report import make_report
 
 EVIL = "<script>alert('x')</script> & <b>$100_{x}$"

@@ -4,7 +4,7 @@ import pytest
 import spacy
 
 import spacy_bertreg
-from spacy_bertreg.intervals import Calibration
+from spacy_bertreg.targets.intervals import Calibration
 
 
 def test_a_frame_keeps_its_index_and_columns(nlp, table):

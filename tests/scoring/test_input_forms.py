@@ -9,8 +9,8 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
+from spacy_bertreg.data.tables.read import read_table
 from spacy_bertreg.scoring.score import score_file
-from spacy_bertreg.tables.read import read_table
 
 
 def score(pipeline, tmp_path, content, name="in.tsv", output="out.jsonl", **options):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from spacy_bertreg.data.tables import records
 from spacy_bertreg.scoring.predictor import Predictor
 from spacy_bertreg.scoring.score import score_file
-from spacy_bertreg.tables import records
 
 
 def read_rejects(summary):

@@ -5,10 +5,10 @@ import math
 import pandas as pd
 import pytest
 
-from spacy_bertreg.splits import split_by_date
-from spacy_bertreg.tables.columns import dates_of, numbers_of, texts_of
-from spacy_bertreg.tables.decimals import parse_number
-from spacy_bertreg.tables.kinds import TableOptions
+from spacy_bertreg.data.splits import split_by_date
+from spacy_bertreg.data.tables.columns import dates_of, numbers_of, texts_of
+from spacy_bertreg.data.tables.decimals import parse_number
+from spacy_bertreg.data.tables.kinds import TableOptions
 
 PATH = "a.csv"
 

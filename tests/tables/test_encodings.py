@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from spacy_bertreg.convert import convert
-from spacy_bertreg.tables.read import read_table
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.tables.read import read_table
 
 QUOTED = "text,y\n\u201cCaf\u00e9\u201d \u2013 quiet.,1\n"
 

@@ -7,9 +7,9 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.convert import convert
-from spacy_bertreg.tables.kinds import TableOptions
-from spacy_bertreg.tables.read import read_table
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.tables.kinds import TableOptions
+from spacy_bertreg.data.tables.read import read_table
 
 
 def read(tmp_path, content, name="a.csv", **options):

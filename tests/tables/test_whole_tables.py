@@ -8,10 +8,10 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_bertreg.convert import convert
-from spacy_bertreg.tables.kinds import TableOptions
-from spacy_bertreg.tables.read import read_table
-from spacy_bertreg.tables.whole import with_labels
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.tables.kinds import TableOptions
+from spacy_bertreg.data.tables.read import read_table
+from spacy_bertreg.data.tables.whole import with_labels
 
 pyreadstat = pytest.importorskip("pyreadstat")
 pytest.importorskip("openpyxl")

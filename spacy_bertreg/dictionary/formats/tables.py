@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ...tables.records import Written, csv_records, parse_object
+from ...data.tables.records import Written, csv_records, parse_object
 from ..globs import escape
 from ..lexicon import normalize
 from .rows import Row, Source, is_number

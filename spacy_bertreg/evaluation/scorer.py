@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from spacy.training import Example
 
-from .annotations import get_annotation
-from .intervals import Calibration, is_inside
+from ..data.annotations import get_annotation
+from ..targets.gold import gold_values
+from ..targets.intervals import Calibration, is_inside
+from ..targets.scale import TargetScale
 from .metrics import METRICS, Floats
-from .target_scale import TargetScale
-from .targets import gold_values
 
 # What `spacy train` shows and maximises. Errors are left out: it would show them times 100.
 SCORE_WEIGHTS = {"reg_r2": 1.0, **{f"reg_{name}": None for name in METRICS if name != "r2"}}

@@ -10,13 +10,13 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from .comparison.test_set import read_docs
-from .corpus import Corpus_v1
-from .files import check_folder, folder_beside, replace_files
-from .intervals import Calibration, check_level, default_method
-from .pipeline.regressor import Regressor
-from .predictions import Predictions
-from .targets import gold_values
+from ..data.corpus import Corpus_v1
+from ..data.files import check_folder, folder_beside, replace_files
+from ..pipeline.regressor import Regressor
+from ..targets.gold import gold_values
+from ..targets.intervals import Calibration, check_level, default_method
+from ..targets.predictions import Predictions
+from .test_set import read_docs
 
 # A few texts, such as headlines, may come up again by chance. They are left out.
 LARGEST_SHARE_SEEN = 0.05

@@ -9,6 +9,7 @@ import pandas as pd
 import spacy
 from spacy.tokens import Doc, DocBin
 
+from ..targets.gold import TARGETS
 from .covariates import COVARIATES, LOG_LENGTH
 from .files import check_files, check_folder, write_whole
 from .splits import (
@@ -34,7 +35,6 @@ from .tables.decimals import decimal_of
 from .tables.kinds import TableOptions
 from .tables.read import read_table
 from .tables.whole import with_labels
-from .targets import TARGETS
 from .text_length import any_length
 from .weights import WEIGHT
 

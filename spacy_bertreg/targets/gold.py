@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .numbers import number_or_nan
+from ..data.numbers import number_or_nan
 
 Floats = NDArray[np.float64]
 
