@@ -5,11 +5,10 @@ import math
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus"
 
 # A second reading of the rules in corpus/README.md. It shares nothing with the script, so a
