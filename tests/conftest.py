@@ -50,8 +50,8 @@ def make_bert(tiny_bert: str) -> Callable[..., Language]:
         architecture = "spacy-bertreg.TransformerModel.v1"
         model = {"@architectures": architecture, "name": tiny_bert, "freeze": freeze, **transformer}
         nlp.add_pipe("transformer", config={"model": model})
-        doc2vec = {"@architectures": "spacy-bertreg.TransformerListener.v1", "pooling": pooling}
-        nlp.add_pipe("text_regressor", config={"model": {"doc2vec": doc2vec}})
+        tok2vec = {"@architectures": "spacy-bertreg.TransformerListener.v1", "pooling": pooling}
+        nlp.add_pipe("text_regressor", config={"model": {"tok2vec": tok2vec}})
         return nlp
 
     return make
@@ -73,9 +73,9 @@ def make_tok2vec() -> Callable[..., Language]:
             "maxout_pieces": 2,
             "subword_features": True,
         }
-        doc2vec = {"@architectures": "spacy-bertreg.Tok2VecPooling.v1", "tok2vec": tok2vec}
+        tok2vec = {"@architectures": "spacy-bertreg.Tok2VecPooling.v1", "tok2vec": tok2vec}
         architecture = "spacy-bertreg.TextRegressor.v1"
-        model = {"@architectures": architecture, "doc2vec": doc2vec}
+        model = {"@architectures": architecture, "tok2vec": tok2vec}
         nlp.add_pipe("text_regressor", config={"model": model, **config})
         return nlp
 

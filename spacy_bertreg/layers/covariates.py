@@ -10,11 +10,11 @@ from thinc.types import Floats2d
 from ..data.covariates import CovariateScale
 
 
-def with_covariates(doc2vec: Model[list[Doc], Floats2d]) -> Model[list[Doc], Floats2d]:
-    """doc2vec (Model[list[Doc], Floats2d]): Gives each document a vector.
+def with_covariates(layer: Model[list[Doc], Floats2d]) -> Model[list[Doc], Floats2d]:
+    """layer (Model[list[Doc], Floats2d]): Gives each document a vector.
     RETURNS (Model[list[Doc], Floats2d]): The same with the columns that `set_covariates` named."""
     attrs: dict[str, Any] = {"scale": {}, "component": ""}
-    return Model("with_covariates", forward, layers=[doc2vec], attrs=attrs, dims={"nO": None})
+    return Model("with_covariates", forward, layers=[layer], attrs=attrs, dims={"nO": None})
 
 
 def set_covariates(model: Model, scale: CovariateScale, component: str) -> None:

@@ -10,38 +10,38 @@ from ..layers.covariates import covariate_scale, with_covariates
 
 
 def TextRegressor_v1(
-    doc2vec: Model[list[Doc], Floats2d] | None = None, nO: int | None = None
+    tok2vec: Model[list[Doc], Floats2d] | None = None, nO: int | None = None
 ) -> Model[list[Doc], Floats2d]:
     """A vector for each document, dropout ([training] dropout), the document's covariates, if the
     component has any, and a linear head.
 
-    doc2vec (Model[list[Doc], Floats2d] | None): Gives each document one vector. None for
+    tok2vec (Model[list[Doc], Floats2d] | None): Gives each document one vector. None for
         spacy-bertreg.TransformerListener.v1 with its defaults.
     nO (int | None): Number of outputs; None to take it from the training data.
     RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, targets times outputs of the
         loss), on the model's scale: 0 is the training mean.
     """
-    if doc2vec is None:
+    if tok2vec is None:
         from .transformer_listener import TransformerListener_v1  # imports torch
 
-        doc2vec = TransformerListener_v1()
-    joined = with_covariates(chain(doc2vec, Dropout()))
+        tok2vec = TransformerListener_v1()
+    joined = with_covariates(chain(tok2vec, Dropout()))
     head: Model = Linear(nO=nO)
     model: Model = chain(joined, head)
     model.init = init
-    model.set_ref("doc2vec", doc2vec)
-    if doc2vec.has_ref("tok2vec"):
+    model.set_ref("document_vectors", tok2vec)
+    if tok2vec.has_ref("tok2vec"):
         # `spacy debug model` runs the transformer that this listens to.
-        model.set_ref("tok2vec", doc2vec.get_ref("tok2vec"))
+        model.set_ref("tok2vec", tok2vec.get_ref("tok2vec"))
     model.set_ref("with_covariates", joined)
     model.set_ref("head", head)
     return model
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    doc2vec, joined, head = map(model.get_ref, ("doc2vec", "with_covariates", "head"))
-    doc2vec.initialize(X=X)
-    joined.set_dim("nO", doc2vec.get_dim("nO") + len(covariate_scale(joined).columns), force=True)
+    vectors, joined, head = map(model.get_ref, ("document_vectors", "with_covariates", "head"))
+    vectors.initialize(X=X)
+    joined.set_dim("nO", vectors.get_dim("nO") + len(covariate_scale(joined).columns), force=True)
     head.set_dim("nI", joined.get_dim("nO"), force=True)
     if Y is not None:
         head.set_dim("nO", Y.shape[1], force=True)

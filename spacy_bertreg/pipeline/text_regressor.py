@@ -43,7 +43,7 @@ scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
 [text_regressor.model]
 @architectures = "spacy-bertreg.TextRegressor.v1"
 
-[text_regressor.model.doc2vec]
+[text_regressor.model.tok2vec]
 @architectures = "spacy-bertreg.TransformerListener.v1"
 pooling = "mean"
 upstream = "*"

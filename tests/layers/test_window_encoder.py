@@ -54,7 +54,7 @@ def vector(nlp, text, window=None, stride=None):
         model.attrs["get_spans"] = getter
     doc = nlp.make_doc(text)
     doc._.trf_data = model.predict([doc]).doc_data[0]
-    return nlp.get_pipe("text_regressor").model.get_ref("doc2vec").predict([doc])[0]
+    return nlp.get_pipe("text_regressor").model.get_ref("document_vectors").predict([doc])[0]
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max"])

@@ -47,7 +47,7 @@ def make_pipeline(request, tiny_bert):
         if kind == "bert":
             model = {"@architectures": "spacy-bertreg.TransformerModel.v1", "name": tiny_bert}
             nlp.add_pipe("transformer", config={"model": model})
-            doc2vec = {"@architectures": "spacy-bertreg.TransformerListener.v1"}
+            tok2vec = {"@architectures": "spacy-bertreg.TransformerListener.v1"}
         else:
             tok2vec = {
                 "@architectures": "spacy.HashEmbedCNN.v2",
@@ -59,9 +59,9 @@ def make_pipeline(request, tiny_bert):
                 "maxout_pieces": 2,
                 "subword_features": True,
             }
-            doc2vec = {"@architectures": "spacy-bertreg.Tok2VecPooling.v1", "tok2vec": tok2vec}
+            tok2vec = {"@architectures": "spacy-bertreg.Tok2VecPooling.v1", "tok2vec": tok2vec}
         nlp.add_pipe(
-            "text_regressor", config={"model": {"doc2vec": doc2vec}, "covariates": ["log_length"]}
+            "text_regressor", config={"model": {"tok2vec": tok2vec}, "covariates": ["log_length"]}
         )
         nlp.initialize(lambda: examples_from(nlp, rows()))
         return nlp

@@ -10,7 +10,7 @@ from spacy.training import Example
 def test_config_round_trip(make_bert):
     nlp = make_bert(freeze="all", pooling="max")
     config = nlp.get_pipe_config("text_regressor")
-    assert config["model"]["doc2vec"]["pooling"] == "max"
+    assert config["model"]["tok2vec"]["pooling"] == "max"
     again = spacy.util.load_model_from_config(nlp.config)
     assert again.get_pipe_config("text_regressor") == config
     assert again.get_pipe_config("transformer") == nlp.get_pipe_config("transformer")
@@ -29,7 +29,7 @@ def test_architecture_defaults(make_examples, tiny_bert):
     nlp = spacy.blank("en")
     stock = {"@architectures": "spacy-transformers.TransformerModel.v3", "name": tiny_bert}
     nlp.add_pipe("transformer", config={"model": stock})
-    model = {"@architectures": "spacy-bertreg.TextRegressor.v1", "doc2vec": None}
+    model = {"@architectures": "spacy-bertreg.TextRegressor.v1", "tok2vec": None}
     nlp.add_pipe("text_regressor", config={"model": model})
     examples = make_examples(nlp, 8)
     optimizer = nlp.initialize(lambda: examples)
