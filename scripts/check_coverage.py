@@ -14,7 +14,7 @@ import pandas as pd
 import spacy
 
 from spacy_bertreg.cli.terminal import make_printing_safe
-from spacy_bertreg.comparison.calibrate import predictions_of
+from spacy_bertreg.comparison.calibrate import predict_docs
 from spacy_bertreg.data.corpus import Corpus_v1
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.targets.gold import gold_values
@@ -41,7 +41,7 @@ def main() -> None:
     for name, component in nlp.pipeline:
         if not isinstance(component, Regressor):
             continue
-        predictions = predictions_of(nlp, name, examples)
+        predictions = predict_docs(nlp, name, examples)
         gold = component.scale.scale(gold_values(examples, component.targets))
         method = args.method or default_method(predictions)
         random = np.random.default_rng(args.seed)

@@ -84,7 +84,7 @@ def _calibrate(
             "from neither the training nor the test set."
         )
     new = [eg for eg, was_seen in zip(examples, seen, strict=True) if not was_seen]
-    predictions = predictions_of(nlp, name, new)
+    predictions = predict_docs(nlp, name, new)
     gold = component.scale.scale(gold_values(new, component.targets))
     chosen = method or default_method(predictions)
     calibration = Calibration.fit(predictions, gold, level, chosen, component.targets)
@@ -104,7 +104,7 @@ def _calibrate(
     ]
 
 
-def predictions_of(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
+def predict_docs(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
     """nlp (Language): The pipeline. name (str): One of its regressors.
     examples (Sequence[Example]): With documents to predict; they are not changed.
     RETURNS (Predictions): The regressor's, behind the components before it."""

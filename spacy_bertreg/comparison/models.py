@@ -21,7 +21,7 @@ from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
-from ..training.freeze_report import has_weights, report_on
+from ..training.freeze_report import has_weights, pipeline_freeze_report
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, lengths, read_docs
 
@@ -213,7 +213,7 @@ def _regressors(nlp: Language) -> list[Regressor]:
 
 
 def _costs(nlp: Language) -> dict[str, float | None]:
-    report = report_on(nlp).to_dict() if has_weights(nlp) else None
+    report = pipeline_freeze_report(nlp).to_dict() if has_weights(nlp) else None
     parameters = report["trainable"] if report else 0
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:

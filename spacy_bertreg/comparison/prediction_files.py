@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data.tables.columns import cell_error, names_of, numbers_of
+from ..data.tables.columns import cell_error, parse_numbers, require_names
 from ..data.tables.kinds import TableOptions, table_kind
 from ..data.tables.read import read_table
 from .test_set import TestSet
@@ -54,7 +54,7 @@ def read_predictions(
             f"{path} has no column {missing[0]!r}. It has: {', '.join(map(str, table.columns))}. "
             "Expected id, target (the observed value) and prediction."
         )
-    ids = names_of(table["id"], path, "an id")
+    ids = require_names(table["id"], path, "an id")
     twice = pd.Index(ids).duplicated()
     if twice.any():
         row = int(twice.argmax()) + 1
@@ -66,7 +66,7 @@ def read_predictions(
     decimal = None if options is None else options.decimal
     values = {}
     for column in ("target", "prediction"):
-        numbers = np.array(numbers_of(table[column], path, decimal))
+        numbers = np.array(parse_numbers(table[column], path, decimal))
         if column == "prediction" and np.isnan(numbers).any():
             row = int(np.isnan(numbers).argmax()) + 1
             raise cell_error(path, row, table[column], "a finite number")

@@ -9,6 +9,10 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
+# Key of `doc.user_data` under which targets may be, {"severity": 3.2}, where `doc.cats` holds the
+# labels of a text classifier: spaCy's takes nothing but 0 and 1 there.
+TARGETS = "targets"
+
 # `score`: prediction for the first target. The others hold a dict by key of `doc.cats`, or None:
 # `interval` (low, high), if the pipeline is calibrated; `quantiles` by level, of a pinball loss;
 # and `std`, a predicted standard deviation.

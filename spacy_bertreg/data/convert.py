@@ -9,7 +9,7 @@ import pandas as pd
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from ..targets.gold import TARGETS
+from .annotations import TARGETS
 from .covariates import COVARIATES, LOG_LENGTH
 from .files import check_files, check_folder, write_whole
 from .splits import (
@@ -25,13 +25,13 @@ from .tables.columns import (
     check_columns,
     check_unique,
     control_warning,
-    dates_of,
-    names_of,
-    numbers_of,
-    texts_of,
-    weights_of,
+    parse_numbers,
+    parse_weights,
+    require_dates,
+    require_names,
+    require_texts,
 )
-from .tables.decimals import decimal_of
+from .tables.decimals import detect_decimal
 from .tables.kinds import TableOptions
 from .tables.read import read_table
 from .tables.whole import with_labels
@@ -122,19 +122,19 @@ def convert(
         [text, *targets, id_column, group, time, *covariates, weight, label, split_column],
         path,
     )
-    texts = texts_of(with_labels(table, text), path)
-    values = pd.DataFrame({name: numbers_of(table[name], path, decimal) for name in targets})
-    beside = {name: numbers_of(table[name], path, decimal) for name in covariates}
-    weights = None if weight is None else weights_of(table[weight], path, decimal)
-    labels = None if label is None else names_of(with_labels(table, label), path, "a label")
+    texts = require_texts(with_labels(table, text), path)
+    values = pd.DataFrame({name: parse_numbers(table[name], path, decimal) for name in targets})
+    beside = {name: parse_numbers(table[name], path, decimal) for name in covariates}
+    weights = None if weight is None else parse_weights(table[weight], path, decimal)
+    labels = None if label is None else require_names(with_labels(table, label), path, "a label")
     ids = [str(row) for row in range(1, len(table) + 1)]
     if id_column is not None:
-        ids = names_of(with_labels(table, id_column), path, "an id")
+        ids = require_names(with_labels(table, id_column), path, "an id")
         check_unique(ids, table[id_column], path)
     groups = first_ids(texts, ids)
     if group is not None:
-        groups = names_of(with_labels(table, group), path, "a group")
-    dates = None if time is None else dates_of(table[time], path)
+        groups = require_names(with_labels(table, group), path, "a group")
+    dates = None if time is None else require_dates(table[time], path)
     if split_column is not None:
         split = split_by_column(with_labels(table, split_column), path)
     elif dates is not None and dev_from is not None and test_from is not None:
@@ -194,7 +194,7 @@ def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | No
     notes = []
     what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
     for name in dict.fromkeys(columns):
-        sign = decimal_of(table[name])[0] if decimal is None else None
+        sign = detect_decimal(table[name])[0] if decimal is None else None
         if sign is not None:
             notes.append(f"The numbers of {name!r} have {what[sign]}")
         if labels := table.attrs.get("labels", {}).get(name):

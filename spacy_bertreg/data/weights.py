@@ -47,7 +47,7 @@ def training_weights(examples: Iterable[Example], component: str) -> Floats:
     return weights
 
 
-def settle_target_weights(
+def resolve_target_weights(
     targets: Sequence[str], weights: Mapping[str, float] | None, where: str
 ) -> list[float]:
     """targets (Sequence[str]): The targets. weights (Mapping[str, float] | None): By target; 1 for

@@ -152,7 +152,7 @@ def _parent(term: str, index: dict[str, int]) -> int:
     return -1
 
 
-def folds_of(groups: Sequence[str], n_folds: int, seed: int) -> NDArray[np.int64]:
+def assign_folds(groups: Sequence[str], n_folds: int, seed: int) -> NDArray[np.int64]:
     """groups (Sequence[str]): The group of each document.
     n_folds (int): How many folds, if there are as many groups.
     seed (int): Of the draw.

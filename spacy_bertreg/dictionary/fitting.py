@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..data.covariates import CovariateScale
-from .candidates import find_candidates, folds_of
+from .candidates import assign_folds, find_candidates
 from .context_rules import read_context
 from .learning import Learned, Method, learn_lexicon
 from .lexicon import Lexicon
@@ -64,7 +64,7 @@ def fit_dictionary(
     counts = None if np.ptp(weights[order]) == 0 else weights[order] / weights[order].mean()
     targets = {name: values[order] for name, values in targets.items()}
     values = np.stack(list(targets.values()), axis=1)
-    folds = folds_of([groups[i] for i in order], N_FOLDS, seed)
+    folds = assign_folds([groups[i] for i in order], N_FOLDS, seed)
     rules = read_context(context, case_sensitive=case_sensitive) if context else Lexicon()
 
     # For each document the list that is read in it, to fit the readout.

@@ -61,7 +61,7 @@ def regression_score(
         per_target[key] = {name: metric(observed, predicted) for name, metric in METRICS.items()}
         per_target[key]["n"] = len(known)
         if scale is not None and scale.is_curved[column]:
-            transformed = [scale.try_transform(column, v) for v in (observed, predicted)]
+            transformed = [scale.transform_unchecked(column, v) for v in (observed, predicted)]
             inside = np.isfinite(transformed).all(axis=0)
             values = [side[inside] for side in transformed]
             per_target[key]["transformed"] = {

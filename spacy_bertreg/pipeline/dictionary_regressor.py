@@ -30,9 +30,9 @@ from ..dictionary.model import DictionaryModel, Explained, TermFinder
 from ..dictionary.readouts import READOUTS
 from ..dictionary.term_matcher import MatchOn
 from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
-from ..targets.gold import settle_targets
+from ..targets.gold import resolve_targets
 from ..targets.predictions import Predictions
-from ..targets.scale import TargetScale, settle_transforms
+from ..targets.scale import TargetScale, resolve_transforms
 from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_choice, check_output_key
 
@@ -253,8 +253,8 @@ class DictionaryRegressor(Regressor, Pipe):
         self.begin_training(nlp, [eg.reference for eg in examples])
         for example in examples:
             copy_covariates(example.reference, example.predicted)
-        names, values = settle_targets(examples, targets, self.name)
-        kinds, limits = settle_transforms(
+        names, values = resolve_targets(examples, targets, self.name)
+        kinds, limits = resolve_transforms(
             names, self.cfg["transform"], self.cfg["bounds"], f"[components.{self.name}]"
         )
         self.scale = TargetScale.fit(names, values, kinds, limits)

@@ -17,12 +17,12 @@ from thinc.types import Floats2d
 from wasabi import msg
 
 from ..data.covariates import CovariateScale, copy_covariates
-from ..data.weights import document_weights, settle_target_weights, training_weights
+from ..data.weights import document_weights, resolve_target_weights, training_weights
 from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
 from ..layers.covariates import set_covariates
-from ..targets.gold import gold_values, settle_targets
+from ..targets.gold import gold_values, resolve_targets
 from ..targets.predictions import Predictions
-from ..targets.scale import MAX_RESIDUALS, TargetScale, settle_transforms
+from ..targets.scale import MAX_RESIDUALS, TargetScale, resolve_transforms
 from ..training.losses import Loss, SquaredLoss, mean_loss
 from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_output_key, has_words
@@ -193,10 +193,10 @@ class TextRegressor(Regressor, TrainablePipe):
         examples = list(get_examples())
         docs = [eg.reference for eg in examples]
         self.begin_training(nlp, docs)
-        names, values = settle_targets(examples, targets or labels, self.name)
+        names, values = resolve_targets(examples, targets or labels, self.name)
         where = f"[components.{self.name}]"
-        kinds, limits = settle_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
-        self._target_weights = settle_target_weights(names, self.cfg["target_weights"], where)
+        kinds, limits = resolve_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
+        self._target_weights = resolve_target_weights(names, self.cfg["target_weights"], where)
         self._weight = float(training_weights(examples, self.name).mean())
         self.scale = TargetScale.fit(names, values, kinds, limits, log_link=self.loss.log_link)
         self._residuals = [deque(maxlen=len(examples)) for _ in names]
@@ -213,23 +213,27 @@ class TextRegressor(Regressor, TrainablePipe):
             self._report_plan(nlp)
 
     def _report_plan(self, nlp: Language) -> None:
-        from ..training.freeze_report import has_weights, report_on  # imports pandas
+        from ..training.freeze_report import has_weights, pipeline_freeze_report  # imports pandas
 
         if has_weights(nlp):
-            report = report_on(nlp, planned=True)
+            report = pipeline_freeze_report(nlp, planned=True)
             nlp.meta["freeze_report"] = report.to_dict()
             msg.info(report.summary())
 
     def _report_training(self) -> None:
         """Write to the pipeline's meta.json what has learned, wherever that changes. The trained
         pipeline carries it: the setting must not go unseen."""
-        from ..training.freeze_report import has_weights, n_trained, report_on  # imports pandas
+        from ..training.freeze_report import (  # imports pandas
+            has_weights,
+            n_trained,
+            pipeline_freeze_report,
+        )
 
         nlp = self.pipeline()
         if nlp is None or self._n_reported == (found := n_trained(nlp)) or not has_weights(nlp):
             return
         self._n_reported = found
-        nlp.meta["freeze_report"] = report_on(nlp).to_dict()
+        nlp.meta["freeze_report"] = pipeline_freeze_report(nlp).to_dict()
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """docs (Iterable[Doc]): The documents; they are not changed.

@@ -8,14 +8,10 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..data.annotations import TARGETS
 from ..data.numbers import number_or_nan
 
 Floats = NDArray[np.float64]
-
-
-# Key of `doc.user_data` under which targets may be, {"severity": 3.2}, where `doc.cats` holds the
-# labels of a text classifier: spaCy's takes nothing but 0 and 1 there.
-TARGETS = "targets"
 
 
 def observed_values(doc: Doc) -> Mapping[str, Any]:
@@ -63,7 +59,7 @@ def gold_values(examples: Iterable[Example], targets: Sequence[str]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
 
 
-def settle_targets(
+def resolve_targets(
     examples: Sequence[Example], targets: Sequence[str] | None, name: str
 ) -> tuple[list[str], Floats]:
     """Settle which targets a component learns, and read them.

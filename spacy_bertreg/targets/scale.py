@@ -102,12 +102,14 @@ class TargetScale:
         RETURNS (ndarray): Transformed, and not standardised.
         RAISES (ValueError): A value is out of its transform's range; the message names it."""
         columns = [
-            _check_range(target, kind, limits, self.try_transform(i, values[:, i]), values[:, i])
+            _check_range(
+                target, kind, limits, self.transform_unchecked(i, values[:, i]), values[:, i]
+            )
             for i, (target, kind, limits, _) in enumerate(self._each(values))
         ]
         return np.stack(columns, axis=1) if columns else np.zeros_like(values)
 
-    def try_transform(self, target: int, values: Floats) -> Floats:
+    def transform_unchecked(self, target: int, values: Floats) -> Floats:
         """Transform values of one target, whether or not its transform can take them.
 
         target (int): Its place among the targets. values (ndarray): In its unit, shape (n,).
@@ -213,7 +215,7 @@ def _check_counts(target: str, known: Floats) -> None:
         )
 
 
-def settle_transforms(
+def resolve_transforms(
     targets: Sequence[str],
     transform: str | Mapping[str, str],
     bounds: Sequence[float] | Mapping[str, Sequence[float]] | None,

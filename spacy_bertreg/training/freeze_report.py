@@ -106,11 +106,11 @@ def freeze_report(
             nlp.get_pipe(name).model.initialize()  # type: ignore[attr-defined]
     else:
         nlp = spacy.load(source)
-    report = report_on(nlp)
+    report = pipeline_freeze_report(nlp)
     return verified(report, nlp, base) if verify else report
 
 
-def report_on(nlp: Language, *, planned: bool = False) -> FreezeReport:
+def pipeline_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     """Report what of a pipeline has learned, or would learn if it has not been trained.
 
     nlp (Language): A pipeline whose transformer has its weights.

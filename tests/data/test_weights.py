@@ -6,7 +6,7 @@ import spacy
 from conftest import examples_from, train
 from thinc.api import Adam
 
-from spacy_bertreg.data.weights import document_weights, settle_target_weights
+from spacy_bertreg.data.weights import document_weights, resolve_target_weights
 
 nlp = spacy.blank("en")
 
@@ -31,8 +31,8 @@ def test_wrong_weights_are_named(weight):
 
 
 def test_target_weights_are_one_in_the_mean():
-    assert settle_target_weights(["a", "b"], {"b": 3}, "[r]") == [0.5, 1.5]
-    assert settle_target_weights(["a", "b"], None, "[r]") == [1, 1]
+    assert resolve_target_weights(["a", "b"], {"b": 3}, "[r]") == [0.5, 1.5]
+    assert resolve_target_weights(["a", "b"], None, "[r]") == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_target_weights_are_one_in_the_mean():
 )
 def test_wrong_target_weights_are_named(weights, message):
     with pytest.raises(ValueError, match=message):
-        settle_target_weights(["a", "b"], weights, "[r]")
+        resolve_target_weights(["a", "b"], weights, "[r]")
 
 
 def test_a_document_without_weight_teaches_nothing(make_tok2vec):

@@ -6,7 +6,7 @@ import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_bertreg.dictionary.candidates import find_candidates, folds_of
+from spacy_bertreg.dictionary.candidates import assign_folds, find_candidates
 from spacy_bertreg.dictionary.elastic_net import ElasticNet
 from spacy_bertreg.dictionary.learning import learn_lexicon
 from spacy_bertreg.dictionary.lexicon import Lexicon
@@ -72,11 +72,11 @@ def test_only_terms_that_matter_are_kept():
 
 def test_folds_keep_groups_whole():
     groups = [f"g{number % 20}" for number in range(100)]
-    folds = folds_of(groups, 5, seed=0)
+    folds = assign_folds(groups, 5, seed=0)
     assert all(len(set(folds[i::20])) == 1 for i in range(20))
     assert np.bincount(folds).tolist() == [20] * 5
-    np.testing.assert_array_equal(folds, folds_of(groups, 5, seed=0))
-    assert folds_of(["a", "b"], 5, seed=0).tolist() in ([0, 1], [1, 0])
+    np.testing.assert_array_equal(folds, assign_folds(groups, 5, seed=0))
+    assert assign_folds(["a", "b"], 5, seed=0).tolist() in ([0, 1], [1, 0])
 
 
 VOCABULARY = {"awful": -2.0, "bad": -1.0, "good": 1.0, "great": 2.0, "the": 0.0, "a": 0.0, "of": 0}
@@ -93,7 +93,7 @@ def texts():
 @pytest.mark.parametrize("method", ["elastic_net", "sensitivity"])
 def test_learns_the_weights_that_made_the_target(method, texts):
     found = candidates_of(texts[0], min_documents=2)
-    folds = folds_of(texts[0], 5, seed=0)
+    folds = assign_folds(texts[0], 5, seed=0)
     learned = learn_lexicon(method, found, {"y": texts[1]}, folds, n_terms=100, seed=0)
     weights = dict(zip(learned.lexicon.terms, learned.lexicon.weights, strict=True))
     ordered = sorted(
@@ -108,7 +108,7 @@ def test_learns_the_weights_that_made_the_target(method, texts):
 
 def test_several_targets_have_lists_of_their_own(texts):
     found = candidates_of(texts[0], min_documents=2)
-    folds = folds_of(texts[0], 3, seed=0)
+    folds = assign_folds(texts[0], 3, seed=0)
     unknown = np.where(np.arange(300) < 150, np.nan, -texts[1])
     targets = {"y": texts[1], "z": unknown}
     lexicon = learn_lexicon("elastic_net", found, targets, folds, n_terms=5, seed=0).lexicon
@@ -157,6 +157,6 @@ def test_missing_extra(monkeypatch, texts):
 
 def test_constant_target(texts):
     found = candidates_of(texts[0], min_documents=2)
-    folds = folds_of(texts[0], 3, seed=0)
+    folds = assign_folds(texts[0], 3, seed=0)
     learned = learn_lexicon("elastic_net", found, {"y": np.ones(300)}, folds, n_terms=5, seed=0)
     assert learned.lexicon == Lexicon()

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from conftest import examples_from
 
-from spacy_bertreg.targets.gold import find_targets, gold_values, settle_targets
+from spacy_bertreg.targets.gold import find_targets, gold_values, resolve_targets
 
 nlp = spacy.blank("xx")
 
@@ -31,10 +31,10 @@ def test_non_finite_targets_are_named(value):
 
 def test_no_target_at_all():
     with pytest.raises(ValueError, match="'regressor' found no target in 2 training examples"):
-        settle_targets(examples_from(nlp, [("a", {}), ("b", {})]), None, "regressor")
+        resolve_targets(examples_from(nlp, [("a", {}), ("b", {})]), None, "regressor")
 
 
 def test_a_target_that_no_example_has():
     examples = examples_from(nlp, [("a", {"x": 1.0})])
     with pytest.raises(ValueError, match=r"value for the target 'y'. The examples have: x\."):
-        settle_targets(examples, ["y"], "regressor")
+        resolve_targets(examples, ["y"], "regressor")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertreg.targets.scale import TargetScale, settle_transforms
+from spacy_bertreg.targets.scale import TargetScale, resolve_transforms
 
 VALUES = np.array([[0.0], [1.0], [3.0], [math.nan], [8.0], [400.0]])
 
@@ -93,7 +93,7 @@ def test_values_out_of_range_are_named(kind, value, expected):
 
 
 def test_settings_by_target():
-    kinds, bounds = settle_transforms(
+    kinds, bounds = resolve_transforms(
         ["a", "b", "c"], {"a": "logit", "b": "log1p"}, {"a": [0, 100]}, "[components.r]"
     )
     assert kinds == ["logit", "log1p", "standardize"]
@@ -113,4 +113,4 @@ def test_settings_by_target():
 )
 def test_wrong_settings_are_named(transform, bounds, message):
     with pytest.raises(ValueError, match=message):
-        settle_transforms(["a", "b"], transform, bounds, "[components.r]")
+        resolve_transforms(["a", "b"], transform, bounds, "[components.r]")

@@ -3,11 +3,11 @@
 from .columns import (
     check_columns,
     check_unique,
-    dates_of,
-    names_of,
-    numbers_of,
-    texts_of,
-    weights_of,
+    parse_numbers,
+    parse_weights,
+    require_dates,
+    require_names,
+    require_texts,
 )
 from .kinds import TableOptions, table_kind
 from .read import read_table
@@ -16,11 +16,11 @@ __all__ = [
     "TableOptions",
     "check_columns",
     "check_unique",
-    "dates_of",
-    "names_of",
-    "numbers_of",
+    "parse_numbers",
+    "parse_weights",
     "read_table",
+    "require_dates",
+    "require_names",
+    "require_texts",
     "table_kind",
-    "texts_of",
-    "weights_of",
 ]

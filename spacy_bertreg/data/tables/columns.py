@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .decimals import AMBIGUOUS, decimal_of, parse_number
+from .decimals import AMBIGUOUS, detect_decimal, parse_number
 
 # What is a date; whether there is such a day is for pandas to say.
 ISO_DATE = r"\d{4}-\d{2}(-\d{2}([T ].+)?)?"
@@ -26,7 +26,7 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path
             )
 
 
-def texts_of(column: pd.Series, path: Path) -> list[str]:
+def require_texts(column: pd.Series, path: Path) -> list[str]:
     """RETURNS (list[str]): The column's texts.
     RAISES (ValueError): A cell is no text, or empty, or has half a character."""
     for row, value in enumerate(column, start=1):
@@ -56,7 +56,7 @@ def control_warning(n_texts: int) -> str:
     )
 
 
-def names_of(column: pd.Series, path: Path, expected: str) -> list[str]:
+def require_names(column: pd.Series, path: Path, expected: str) -> list[str]:
     """RETURNS (list[str]): The column's values as text. RAISES (ValueError): A cell is empty."""
     empty = column.isna() | (column.astype(str).str.strip() == "")
     if empty.any():
@@ -75,7 +75,7 @@ def check_unique(names: list[str], column: pd.Series, path: Path) -> None:
             )
 
 
-def dates_of(column: pd.Series, path: Path) -> pd.Series:
+def require_dates(column: pd.Series, path: Path) -> pd.Series:
     """RETURNS (Series): The column's dates; a month counts as its first day, and a time of day
     without a time zone as UTC. RAISES (ValueError): A cell is no ISO date.
     """
@@ -94,13 +94,13 @@ def parse_dates(column: pd.Series) -> pd.Series:
     return dates.where(written.str.fullmatch(ISO_DATE))
 
 
-def numbers_of(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
+def parse_numbers(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
     """decimal (str | None): Decimal sign, see `TableOptions`.
     RETURNS (list[float]): The column's numbers; NaN where nothing, or UNKNOWN, is written.
     RAISES (ValueError): A cell is no finite number, or may be one of two.
     """
     if decimal is None:
-        decimal, doubtful = decimal_of(column)
+        decimal, doubtful = detect_decimal(column)
         if doubtful is not None:
             raise cell_error(path, doubtful + 1, column, AMBIGUOUS)
     numbers = []
@@ -112,11 +112,11 @@ def numbers_of(column: pd.Series, path: Path, decimal: str | None = None) -> lis
     return numbers
 
 
-def weights_of(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
+def parse_weights(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
     """decimal (str | None): Decimal sign, see `TableOptions`.
     RETURNS (list[float]): The column's numbers.
     RAISES (ValueError): A cell is no finite number of 0 or more, or is empty."""
-    weights = numbers_of(column, path, decimal)
+    weights = parse_numbers(column, path, decimal)
     for row, weight in enumerate(weights, start=1):
         if not weight >= 0:
             raise cell_error(path, row, column, "a number of 0 or more")

@@ -40,7 +40,7 @@ def parse_number(value: Any, decimal: str | None = None) -> float:
         return math.inf
 
 
-def decimal_of(column: pd.Series) -> tuple[str | None, int | None]:
+def detect_decimal(column: pd.Series) -> tuple[str | None, int | None]:
     """Tell a column's decimal sign by all of its cells, so that none is guessed.
 
     column (Series): With numbers, of which some may be written as text.

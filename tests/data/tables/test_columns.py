@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from spacy_bertreg.data.splits import split_by_date
-from spacy_bertreg.data.tables.columns import dates_of, numbers_of, texts_of
+from spacy_bertreg.data.tables.columns import parse_numbers, require_dates, require_texts
 from spacy_bertreg.data.tables.decimals import parse_number
 from spacy_bertreg.data.tables.kinds import TableOptions
 
@@ -14,7 +14,7 @@ PATH = "a.csv"
 
 
 def numbers(*cells, decimal=None):
-    return numbers_of(pd.Series(cells, name="y", dtype=object), PATH, decimal)
+    return parse_numbers(pd.Series(cells, name="y", dtype=object), PATH, decimal)
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,20 @@ def test_decimal_signs_as_asked():
 
 @pytest.mark.parametrize("cells", [["1990", "1991"], [1990, 1991], [1990.0, 1991.0]])
 def test_years_are_dates(cells):
-    dates = dates_of(pd.Series(cells, name="year"), PATH)
+    dates = require_dates(pd.Series(cells, name="year"), PATH)
     assert dates.dt.strftime("%Y-%m-%d").tolist() == ["1990-01-01", "1991-01-01"]
 
 
 def test_split_by_years():
-    dates = dates_of(pd.Series([1990, 1991, 1992], name="year"), PATH)
+    dates = require_dates(pd.Series([1990, 1991, 1992], name="year"), PATH)
     assert split_by_date(dates, "1991", "1992").tolist() == ["train", "dev", "test"]
     assert split_by_date(dates, "1990-06-30", "1991-06-30").tolist() == ["train", "dev", "test"]
     with pytest.raises(
         ValueError, match="row 1, column 'year': found '1990'.* or a year in all rows"
     ):
-        dates_of(pd.Series(["1990", "19"], name="year"), PATH)
+        require_dates(pd.Series(["1990", "19"], name="year"), PATH)
 
 
 def test_half_a_character_is_no_text():
     with pytest.raises(ValueError, match="row 2, column 'text'.* without half a character"):
-        texts_of(pd.Series(["One", "Two \ud83d"], name="text", dtype=object), PATH)
+        require_texts(pd.Series(["One", "Two \ud83d"], name="text", dtype=object), PATH)
