@@ -1,4 +1,12 @@
-"""What a job leaves behind until it is whole, and by which it goes on."""
+"""How a stopped job goes on: its checkpoint, in the folder OUTPUT.partial.
+
+While a job runs, what it writes is in files of that folder. Every few seconds it makes sure that
+these are on disk, and then saves in `checkpoint.json` what the job is and how far it has come, as
+`Progress`. If it is killed, the same command finds the folder and goes on: `load` checks that
+input, pipeline and settings are the same, what was written after the checkpoint is cut off
+(`restore` in `sinks`), and the first chunk to score is the one after `Progress.chunks`. In the end,
+`publish` moves the files to where they belong and deletes the folder.
+"""
 
 import json
 import os
@@ -13,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from .sinks import PART
 
-# What it holds, beside `parts`; last what says whose folder it is.
+# All files but the parts of a Parquet file. Last the one that shows whose folder it is.
 FILES = ("rows", "whole.parquet", "errors.jsonl", "checkpoint.json", "checkpoint.new")
 
 
@@ -21,12 +29,16 @@ FILES = ("rows", "whole.parquet", "errors.jsonl", "checkpoint.json", "checkpoint
 class Progress:
     """How far a job has come.
 
-    chunks, rows, scored, rejected, empty (int): Numbers so far; `rows` is the sum of the next two,
-        and `empty` those of the scored whose text is empty or white space.
-    lines (int): Of a CSV or TSV file, that the rows take.
+    chunks (int): Chunks done.
+    rows (int): Rows done, the sum of `scored` and `rejected`.
+    scored (int): Rows with predictions.
+    rejected (int): Rows that can't be scored.
+    empty (int): Scored rows whose text is empty or white space.
+    lines (int): Lines of a CSV or TSV file that the rows take.
     controls (int): Texts with control characters, as of Windows' quotation marks in latin-1.
-    rows_state (int | None): Of the sink. errors_bytes (int): Of the file of rejected rows.
-    is_whole (bool): Whether all has been written, and only names have to be given.
+    committed (int | None): What the sink's `commit` returned; None before the first.
+    errors_size (int): Size of the file of rejected rows, in bytes.
+    is_complete (bool): Whether all is written, so that only `publish` is left to do.
     """
 
     chunks: int = 0
@@ -36,28 +48,30 @@ class Progress:
     empty: int = 0
     lines: int = 0
     controls: int = 0
-    rows_state: int | None = None
-    errors_bytes: int = 0
-    is_whole: bool = False
+    committed: int | None = None
+    errors_size: int = 0
+    is_complete: bool = False
 
 
 class Checkpoint:
     """The folder OUTPUT.partial.
 
-    folder (Path): It. errors (Path): File of the rejected rows.
+    output (Path): The job's output.
     """
 
     def __init__(self, output: Path) -> None:
-        """output (Path): The job's output."""
         self._output = output
         self.folder = output.with_name(f"{output.name}.partial")
         self.errors = self.folder / "errors.jsonl"
-        self._state = self.folder / "checkpoint.json"
+        self._saved = self.folder / "checkpoint.json"
         self._new = self.folder / "checkpoint.new"
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """RAISES (ValueError): Another job writes to the same output."""
+    def lock(self) -> Iterator[None]:
+        """Keep other jobs from writing the same output.
+
+        RAISES (ValueError): Another job does so now.
+        """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         # Beside the folder, which is deleted in the end; the system unlocks it if we are killed.
         path = self._output.with_name(f".{self._output.name}.lock")
@@ -76,23 +90,44 @@ class Checkpoint:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def claim(self) -> None:
-        """Make the folder, and in it, before anything else, what says whose it is."""
+    def exists(self) -> bool:
+        """Tell whether a job was stopped here.
+
+        RAISES (ValueError): The folder is there, but no job has made it.
+        """
+        if not self.folder.exists():
+            return False
+        names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else {""}
+        # `create` makes one of these before all else.
+        if names and names.isdisjoint({self._saved.name, self._new.name}):
+            raise ValueError(
+                f"{self.folder} is not what a stopped job leaves behind: it has no "
+                f"{self._saved.name}. Expected no such folder, to keep what is not whole; move it, "
+                "or name another output."
+            )
+        return True
+
+    def create(self) -> None:
+        """Make the folder, and in it, before anything else, the file by which `exists` knows it."""
         self.folder.mkdir(exist_ok=True)
-        if not self._state.is_file():
+        if not self._saved.is_file():
             self._new.touch()
 
     def load(self, job: Mapping[str, Any]) -> Progress:
-        """job (Mapping): What the job is. RETURNS (Progress): How far it had come.
-        RAISES (ValueError): What is there is of another job, or damaged."""
-        if not self._state.is_file():
+        """Read how far a job had come.
+
+        job (Mapping): All that its output depends on.
+        RETURNS (Progress): As saved last; zeros for a new job.
+        RAISES (ValueError): The checkpoint is of another job, or damaged.
+        """
+        if not self._saved.is_file():
             return Progress()
         try:
-            data = json.loads(self._state.read_text(encoding="utf-8"))
+            data = json.loads(self._saved.read_text(encoding="utf-8"))
             before, progress = data["job"], Progress(**data["progress"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"Can't read {self._state}: {error}. With --overwrite the job begins anew."
+                f"Can't read {self._saved}: {error}. With --overwrite the job begins anew."
             ) from error
         now = json.loads(json.dumps(job))
         differing = [name for name in {**now, **before} if now.get(name) != before.get(name)]
@@ -108,37 +143,40 @@ class Checkpoint:
         return progress
 
     def save(self, job: Mapping[str, Any], progress: Progress) -> None:
-        """job (Mapping): What the job is. progress (Progress): How far it has come; what it counts
-        is on disk."""
+        """Save how far a job has come; all that `progress` counts must be on disk."""
         with self._new.open("w", encoding="utf-8") as file_:
             json.dump({"job": job, "progress": asdict(progress)}, file_, indent=2)
             file_.flush()
             os.fsync(file_.fileno())
-        self._new.replace(self._state)
+        self._new.replace(self._saved)
 
-    def exists(self) -> bool:
-        """RETURNS (bool): Whether a job was stopped here.
-        RAISES (ValueError): What is there is not of a job."""
-        if not self.folder.exists():
-            return False
-        names = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else {""}
-        # A job makes one of these before all else.
-        if names and names.isdisjoint({self._state.name, self._new.name}):
-            raise ValueError(
-                f"{self.folder} is not what a stopped job leaves behind: it has no "
-                f"{self._state.name}. Expected no such folder, to keep what is not whole; move it, "
-                "or name another output."
-            )
-        return True
+    def publish(self, progress: Progress, errors: Path) -> None:
+        """Move the complete files to where they belong, and delete the folder. Called again, it
+        goes on from where it was stopped.
+
+        progress (Progress): Of the complete job.
+        errors (Path): Where the rejected rows belong, if there are any.
+        """
+        if self.errors.exists():
+            if progress.rejected:
+                self.errors.replace(errors)
+            else:
+                errors.unlink(missing_ok=True)
+        for name in ("rows", "whole.parquet"):
+            if (self.folder / name).exists():
+                (self.folder / name).replace(self._output)
+        self.clear()
 
     def clear(self) -> None:
-        """Delete what jobs write, and the folder if nothing else is in it.
-        RAISES (ValueError): What is there is not of a job."""
+        """Delete the files of jobs, and the folder if nothing else is in it.
+
+        RAISES (ValueError): The folder is there, but no job has made it.
+        """
         if not self.exists():
             return
-        if self._state.is_file():
-            # If we are killed in between: it says whose folder it is, and promises no rows.
-            self._state.replace(self._new)
+        if self._saved.is_file():
+            # If we are killed in between: it shows whose folder it is, and promises no rows.
+            self._saved.replace(self._new)
         parts = self.folder / "parts"
         for path in parts.iterdir() if parts.is_dir() else ():
             if re.fullmatch(PART, path.name):

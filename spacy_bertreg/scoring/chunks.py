@@ -12,10 +12,12 @@ from ..data.tables.records import parse_object
 class Reject:
     """A row that can't be scored.
 
-    row (int): Its number, from 1 below the header. line (int | None): On which line it begins.
-    name (str | None): Its id, if a column has such. reason (str): Why.
-    raw (str): What is there; a byte that is no character as \\xff.
-    raw_base64 (str | None): If there are such, its bytes.
+    row (int): Its number, from 1 below the header.
+    line (int | None): The line on which it begins, if it is of a text file.
+    name (str | None): Its id, if a column has such.
+    reason (str): Why it can't be scored.
+    raw (str): Its content; a byte that is no character as \\xff.
+    raw_base64 (str | None): Its bytes, if there are such.
     """
 
     row: int
@@ -26,34 +28,36 @@ class Reject:
     raw_base64: str | None = None
 
     def to_json(self) -> str:
-        """RETURNS (str): A line of OUTPUT.errors.jsonl."""
-        found = {"row": self.row, "line": self.line, "id": self.name, "reason": self.reason}
-        content = {"raw": self.raw, "raw_base64": self.raw_base64}
-        return json.dumps({k: v for k, v in (found | content).items() if v is not None})
+        """Make its line of OUTPUT.errors.jsonl."""
+        fields = {"row": self.row, "line": self.line, "id": self.name, "reason": self.reason}
+        fields |= {"raw": self.raw, "raw_base64": self.raw_base64}
+        return json.dumps({key: value for key, value in fields.items() if value is not None})
 
-    @staticmethod
-    def are_in(path: Path) -> bool:
-        """path (Path): OUTPUT.errors.jsonl. RETURNS (bool): Whether it holds what `to_json` makes,
-        or nothing."""
-        if not path.exists():
-            return True
-        with path.open(encoding="utf-8", errors="replace") as file_:
-            line = file_.readline()
-        row, _ = parse_object(line)
-        return not line or (row is not None and {"row", "reason", "raw"} <= set(row))
+
+def is_rejects_file(path: Path) -> bool:
+    """Tell whether a file holds rejected rows, or nothing, or does not exist."""
+    if not path.exists():
+        return True
+    with path.open(encoding="utf-8", errors="replace") as file_:
+        line = file_.readline()
+    row, _ = parse_object(line)
+    return not line or (row is not None and {"row", "reason", "raw"} <= set(row))
 
 
 @dataclass
 class Chunk:
     """Rows that are scored together.
 
-    number (int): From 0. n_rows (int): How many there are, rejected ones too.
-    rows (list[dict] | RecordBatch): Those that can be scored, all columns.
-    numbers, lines, names (list): Of the same rows; see `Reject`. texts (list[str]): Their texts.
-    covariates (list[dict]): Their covariates. rejects (list[Reject]): The others.
+    number (int): Of the chunk, from 0.
+    n_rows (int): All rows, rejected ones too.
+    rows (list[dict] | RecordBatch): The rows that can be scored, all columns.
+    numbers, lines, names (list): Of these rows, see `Reject`.
+    texts (list[str]): Their texts.
+    covariates (list[dict]): Their covariates by name.
+    rejects (list[Reject]): The other rows.
     position (int): How much of the file has been read, in bytes.
-    n_lines (int): How many lines of a CSV or TSV file its rows take.
-    n_controls (int): How many of the texts have control characters of latin-1.
+    n_lines (int): Lines of a CSV or TSV file that all rows take.
+    n_controls (int): Texts with control characters of latin-1.
     """
 
     number: int

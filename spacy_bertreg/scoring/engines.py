@@ -1,4 +1,4 @@
-"""Where texts are scored: in this process, or in several."""
+"""Predicting for chunks, in this process or in several."""
 
 import multiprocessing
 import os
@@ -11,43 +11,46 @@ from dataclasses import replace
 from multiprocessing.connection import wait
 
 from .chunks import Chunk
-from .predictor import Predictor, PredictorSettings, Scores
+from .predictor import PredictedRows, Predictor, PredictorSettings
 
-Scored = tuple[Chunk, Scores]
+PredictedChunk = tuple[Chunk, PredictedRows]
 
 _predictor: Predictor | None = None
 
 
-def score_here(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[Scored]:
-    """predictor (Predictor): The loaded pipeline. chunks (Iterable[Chunk]): What to score.
-    YIELDS (tuple[Chunk, Scores]): Each chunk with its scores."""
+def predict_serially(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[PredictedChunk]:
+    """Predict for one chunk after the other, in this process."""
     for chunk in chunks:
         yield chunk, predictor(chunk.texts, chunk.covariates)
 
 
-def score_in_processes(
+def predict_in_processes(
     settings: PredictorSettings, chunks: Iterable[Chunk], n_process: int
-) -> Iterator[Scored]:
-    """settings (PredictorSettings): What each process loads. n_process (int): How many; they share
-        the cores.
-    chunks (Iterable[Chunk]): What to score.
-    YIELDS (tuple[Chunk, Scores]): Each chunk with its scores, in order."""
+) -> Iterator[PredictedChunk]:
+    """Predict in several processes, which share the cores.
+
+    settings (PredictorSettings): What each process loads.
+    chunks (Iterable[Chunk]): For what to predict.
+    n_process (int): Number of processes.
+    YIELDS (tuple[Chunk, PredictedRows]): Each chunk with its predictions, in order.
+    RAISES (OSError): A process was killed.
+    """
     threads = max((os.cpu_count() or 1) // n_process, 1)
     # Not forked: torch's threads would not survive it.
     context = multiprocessing.get_context("spawn")
-    waiting: deque[tuple[Chunk, Future[Scores]]] = deque()
+    pending: deque[tuple[Chunk, Future[PredictedRows]]] = deque()
     with ProcessPoolExecutor(
-        n_process, context, _start, (replace(settings, threads=threads),)
+        n_process, context, _load_predictor, (replace(settings, threads=threads),)
     ) as pool:
         try:
             for chunk in chunks:
-                waiting.append((chunk, pool.submit(_score, chunk.texts, chunk.covariates)))
+                pending.append((chunk, pool.submit(_predict, chunk.texts, chunk.covariates)))
                 # One more for each process, so that none waits for this one to read or write.
-                if len(waiting) >= 2 * n_process:
-                    first, future = waiting.popleft()
+                if len(pending) >= 2 * n_process:
+                    first, future = pending.popleft()
                     yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
+            while pending:
+                first, future = pending.popleft()
                 yield first, future.result()
         except BrokenProcessPool as error:
             raise OSError(
@@ -58,20 +61,22 @@ def score_in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start(settings: PredictorSettings) -> None:
+def _load_predictor(settings: PredictorSettings) -> None:
     global _predictor
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     _predictor = Predictor.load(settings)
 
 
-def _score(texts: Sequence[str], covariates: Sequence[Mapping[str, float | None]]) -> Scores:
+def _predict(
+    texts: Sequence[str], covariates: Sequence[Mapping[str, float | None]]
+) -> PredictedRows:
     if _predictor is None:
         raise RuntimeError("The process has no pipeline.")
     return _predictor(texts, covariates)
 
 
-def _end_with_parent() -> None:
-    # A parent that was killed can't tell, and the pool would wait for it for ever.
+def _exit_with_parent() -> None:
+    # A parent that was killed can't shut the pool down, and this process would wait for ever.
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

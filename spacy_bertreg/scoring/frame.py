@@ -38,10 +38,10 @@ def score_frame(
         raise ValueError(f"The frame has a column {taken[0]!r} already. Expected none.")
     missing = frame[text].isna()
     texts = frame[text].where(~missing, "").tolist()
-    for label, own in zip(frame.index, texts, strict=True):
-        if not isinstance(own, str):
-            raise ValueError(f"Row {label!r}, column {text!r}: found {own!r}. Expected a text.")
-    given: list[dict[str, float | None]] = [{} for _ in texts]
+    for label, value in zip(frame.index, texts, strict=True):
+        if not isinstance(value, str):
+            raise ValueError(f"Row {label!r}, column {text!r}: found {value!r}. Expected a text.")
+    covariates: list[dict[str, float | None]] = [{} for _ in texts]
     for name in predictor.covariates:
         for row, value in enumerate(frame[name].tolist()):
             number = parse_number(value)
@@ -50,11 +50,13 @@ def score_frame(
                     f"Row {frame.index[row]!r}, column {name!r}: found {value!r}. Expected a "
                     "finite number, or nothing where it is unknown."
                 )
-            given[row][name] = None if math.isnan(number) else number
-    scores = predictor(texts, given)
-    if scores.failed:
-        place, reason = next(iter(scores.failed.items()))
+            covariates[row][name] = None if math.isnan(number) else number
+    predicted = predictor(texts, covariates)
+    if predicted.failed:
+        place, reason = next(iter(predicted.failed.items()))
         raise ValueError(f"Row {frame.index[place]!r} can't be scored: {reason}.")
-    columns = list(zip(*scores.rows, strict=True)) or [()] * len(predictor.columns)
-    added = {n: list(c) for n, c in zip(predictor.columns, columns, strict=True)}
-    return frame.assign(**added)
+    columns = {
+        name: [numbers[place] for numbers in predicted.rows]
+        for place, name in enumerate(predictor.columns)
+    }
+    return frame.assign(**columns)

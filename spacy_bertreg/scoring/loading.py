@@ -16,8 +16,8 @@ FILES = ("config.cfg", "meta.json", "tokenizer", "vocab")
 def import_code(path: str | Path | None) -> None:
     """Import a Python file, for the functions that it registers.
 
-    path (str | Path | None): The file, or None for none.
-    RAISES (FileNotFoundError, ValueError, ImportError): There is none, or it can't be imported.
+    path (str | Path | None): The file; None to do nothing.
+    RAISES (FileNotFoundError, ValueError, ImportError): It does not exist or can't be imported.
     """
     if path is None:
         return
@@ -32,8 +32,10 @@ def import_code(path: str | Path | None) -> None:
 
 
 def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Language:
-    """pipeline (str | Path): Folder of a trained pipeline, or name of an installed package.
-    precision (str | None): "float32", "bfloat16" or "auto", instead of what the pipeline has.
+    """Load a trained pipeline.
+
+    pipeline (str | Path): Folder of a trained pipeline, or name of an installed package.
+    precision (str | None): "float32", "bfloat16" or "auto"; None as the pipeline has it.
     RETURNS (Language): The pipeline.
     RAISES (ValueError): There is none, its files are missing, damaged, or of different pipelines,
         or it has no transformer with a precision.
@@ -45,21 +47,22 @@ def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Languag
                 f"There is no pipeline {str(pipeline)!r}. Expected the folder of a trained "
                 "pipeline, or the name of an installed package."
             )
-        (folder,) = {path.parent for path in _package_folder(str(pipeline)).glob("*/config.cfg")}
+        package = Path(util.get_package_path(str(pipeline)))
+        (folder,) = {path.parent for path in package.glob("*/config.cfg")}
     for name in FILES:
         if not (folder / name).exists():
             raise ValueError(f"Can't load the pipeline {pipeline}: {folder / name} is missing.")
-    config = {} if precision is None else {PRECISION: precision}
     try:
-        found = util.load_config(folder / "config.cfg")
-        own = found.get("components", {}).get("transformer", {}).get("model", {})
+        components = util.load_config(folder / "config.cfg").get("components", {})
+        model = components.get("transformer", {}).get("model", {})
     except Exception as error:
         raise ValueError(f"Can't read {folder / 'config.cfg'}: {error}") from error
-    if config and "precision" not in own:
+    if precision is not None and "precision" not in model:
         raise ValueError(
             f"precision is {precision!r}, but the pipeline {pipeline} has no component "
             "'transformer' with a spacy-bertreg.TransformerModel.v1. Expected none for it."
         )
+    config = {} if precision is None else {PRECISION: precision}
     try:
         nlp = spacy.load(pipeline, config=config)
     except Exception as error:
@@ -73,24 +76,22 @@ def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Languag
     return nlp
 
 
-def fingerprint(folder: Path) -> str:
-    """folder (Path): Of a pipeline. RETURNS (str): SHA-256 of the names and contents of its
-    files."""
-    whole = hashlib.sha256()
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file_:
+        return hashlib.file_digest(file_, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files in a folder."""
+    total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file_:
-            own = hashlib.file_digest(file_, "sha256").hexdigest()
-        whole.update(f"{path.relative_to(folder).as_posix()}\0{own}\n".encode())
-    return whole.hexdigest()
-
-
-def _package_folder(name: str) -> Path:
-    return Path(util.get_package_path(name))
+        total.update(f"{path.relative_to(folder).as_posix()}\0{hash_file(path)}\n".encode())
+    return total.hexdigest()
 
 
 def _find_fault(folder: Path) -> str | None:
-    """RETURNS (str | None): Which file keeps a pipeline from being loaded, and why; None if none
-    is found."""
+    """Say which file keeps a pipeline from being loaded, and why; None if none is found."""
     try:
         srsly.read_json(folder / "meta.json")
     except ValueError as error:
@@ -111,11 +112,11 @@ def _find_fault(folder: Path) -> str | None:
         except FileNotFoundError as error:
             return f"{error.filename or path} is missing"
         except Exception as error:
-            return _describe(path, error)
+            return _describe_error(path, error)
     return None
 
 
-def _describe(path: Path, error: Exception) -> str:
+def _describe_error(path: Path, error: Exception) -> str:
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file_ in files:
         if file_.name == "model":

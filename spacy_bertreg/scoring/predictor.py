@@ -1,4 +1,4 @@
-"""A loaded pipeline that turns texts into rows of numbers."""
+"""Predicting for texts with a loaded pipeline."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import spacy
 from spacy.language import Language
 
 from ..data.annotations import get_annotation
@@ -19,14 +20,8 @@ Row = list[float]
 
 @dataclass(frozen=True)
 class PredictorSettings:
-    """What a process needs to load a pipeline as others have it.
-
-    pipeline (str): Folder or package.
-    precision (str | None): That of the transformer; None as it is in the pipeline.
-    gpu_id (int): A GPU's number, or -1 for the CPU.
-    batch_size (int | None): Documents scored together; None as it is in the pipeline.
-    threads (int | None): torch's threads; None as many as torch takes.
-    code (str | None): Python file to import first, with functions that the pipeline needs.
+    """What a process needs to load a pipeline as others have it: arguments of `score_file`, and
+    the number of torch's threads, None for as many as torch takes.
     """
 
     pipeline: str
@@ -38,11 +33,12 @@ class PredictorSettings:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What a pipeline makes of some texts.
+class PredictedRows:
+    """Predictions for some texts, as rows of a table.
 
-    rows (list[list[float]]): For each text that could be scored, a number for each column.
-    failed (dict[int, str]): By the place of each text that could not, why.
+    rows (list[list[float]]): For each text without an error, a number for each of
+        `Predictor.columns`.
+    failed (dict[int, str]): By the index of each other text, the error.
     """
 
     rows: list[Row]
@@ -50,19 +46,22 @@ class Scores:
 
 
 class Predictor:
-    """Scores texts with a pipeline. Memory for their words is given back after each call.
+    """Predicts for texts with a pipeline. Memory for their words is freed after each call.
 
-    columns (list[str]): Names of the numbers: for each target `{key}_predicted`, where `key` is the
-        prediction's key in `doc.cats`, and, of a calibrated regressor, `{key}_low` and
-        `{key}_high`.
-    covariates (list[str]): Names of the numbers that texts must come with.
     batch_size (int): Documents scored together.
+    columns (list[str]): Names of the predictions: for each target `{key}_predicted`, where `key` is
+        the prediction's key in `doc.cats`, and, of a calibrated regressor, `{key}_low` and
+        `{key}_high`.
+    covariates (list[str]): Names of the covariates that texts must come with.
     """
 
     def __init__(self, nlp: Language, batch_size: int | None = None) -> None:
-        """nlp (Language): A trained pipeline. batch_size (int | None): Documents scored together;
-            None for that of the pipeline.
-        RAISES (ValueError): It has no regressor, or two write to the same key of `doc.cats`."""
+        """Find the regressors of a pipeline.
+
+        nlp (Language): A trained pipeline.
+        batch_size (int | None): Documents scored together; None for that of the pipeline.
+        RAISES (ValueError): It has no regressor, or two write to the same key of `doc.cats`.
+        """
         self._nlp = nlp
         self.batch_size = nlp.batch_size if batch_size is None else batch_size
         components: list[Any] = [component for _, component in nlp.pipeline]
@@ -91,16 +90,18 @@ class Predictor:
 
     @property
     def folder(self) -> Path:
-        """RETURNS (Path): Where the pipeline was loaded from."""
+        """Folder that the pipeline was loaded from."""
         return Path(self._nlp.path)
 
     @classmethod
     def load(cls, settings: PredictorSettings) -> "Predictor":
-        """settings (PredictorSettings): What to load, and how. RETURNS (Predictor): With it.
-        RAISES (ValueError, ImportError): The pipeline or the code can't be loaded."""
-        if settings.gpu_id >= 0:
-            import spacy
+        """Load a pipeline, and the code that it needs.
 
+        settings (PredictorSettings): What to load, and how.
+        RETURNS (Predictor): With the pipeline.
+        RAISES (ValueError, ImportError): The pipeline or the code can't be loaded.
+        """
+        if settings.gpu_id >= 0:
             spacy.require_gpu(settings.gpu_id)
         import_code(settings.code)
         nlp = load_pipeline(settings.pipeline, settings.precision)
@@ -109,34 +110,34 @@ class Predictor:
         return cls(nlp, settings.batch_size)
 
     def __call__(
-        self, texts: Sequence[str], covariates: Sequence[Mapping[str, float | None]] | None = None
-    ) -> Scores:
-        """texts (Sequence[str]): What to score.
-        covariates (Sequence[Mapping] | None): For each text, its covariates by name.
-        RETURNS (Scores): In the order of the texts. Where a text can't be scored, all are scored
-            one by one, to find which.
-        RAISES (Exception): None of several texts can be scored, or memory ran out.
+        self, texts: Sequence[str], covariates: Sequence[Mapping[str, float | None]]
+    ) -> PredictedRows:
+        """Predict for texts. If that fails, predict one by one, to find which texts are at fault.
+
+        texts (Sequence[str]): The texts.
+        covariates (Sequence[Mapping]): For each text, its covariates by name.
+        RETURNS (PredictedRows): In the order of the texts.
+        RAISES (Exception): All of several texts fail, or memory ran out.
         """
-        given = [{}] * len(texts) if covariates is None else covariates
-        pairs = list(zip(texts, given, strict=True))
+        pairs = list(zip(texts, covariates, strict=True))
         try:
-            return Scores(self._predict(pairs))
+            return PredictedRows(self._predict(pairs))
         except Exception as error:
             if _is_out_of_memory(error):
                 raise
             first = error
         rows, failed = [], {}
-        for place, pair in enumerate(pairs):
+        for index, pair in enumerate(pairs):
             try:
                 rows += self._predict([pair])
             except Exception as error:
                 if _is_out_of_memory(error):
                     raise
-                failed[place] = f"{type(error).__name__}: {error}"
+                failed[index] = f"{type(error).__name__}: {error}"
         if len(failed) == len(pairs) > 1:
-            # Then it is the pipeline that is wrong, not the texts.
+            # The pipeline is at fault, not the texts.
             raise first
-        return Scores(rows, failed)
+        return PredictedRows(rows, failed)
 
     def _predict(self, pairs: Sequence[tuple[str, Mapping[str, float | None]]]) -> list[Row]:
         inputs = [(text, {COVARIATES: given} if given else {}) for text, given in pairs]

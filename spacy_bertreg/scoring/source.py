@@ -7,8 +7,9 @@ texts together, and its numbers are the same to the last bit.
 import base64
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +26,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# A chunk ends, too, when its rows have as many characters: a text may have ten million.
+# A chunk also ends when its rows have as many characters: a text may have ten million.
 MAX_CHARACTERS = 2**24
 
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """What to read, and how.
+    """What to read, and how. Beside arguments of `score_file`:
 
-    path (str): CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS file.
-    text (str): Column of the texts. id_column (str | None): Column that names a row.
-    encoding (str), separator (str | None), quoting (str), decimal (str | None), sheet (str | None):
-        See `TableOptions`.
-    rows (int): In a chunk. limit (int | None): In all.
+    rows (int): Rows of a chunk.
     covariates (tuple[str, ...]): Columns of covariates.
     added (tuple[str, ...]): Columns that the output will have, too.
     same_fields (bool): Whether all rows of JSONL must have the fields of the first, as a CSV file
@@ -45,43 +42,36 @@ class SourceSettings:
     """
 
     path: str
-    text: str = "text"
-    id_column: str | None = None
-    encoding: str = "utf-8"
-    rows: int = 1024
-    limit: int | None = None
-    covariates: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    same_fields: bool = False
-    separator: str | None = None
-    quoting: str = "auto"
-    decimal: str | None = None
-    sheet: str | None = None
-
-    @property
-    def options(self) -> TableOptions:
-        """RETURNS (TableOptions): How the table is written."""
-        return TableOptions(self.encoding, self.separator, self.quoting, self.decimal, self.sheet)
+    options: TableOptions
+    text: str
+    id_column: str | None
+    rows: int
+    limit: int | None
+    covariates: tuple[str, ...]
+    added: tuple[str, ...]
+    same_fields: bool
 
 
 class Source:
     """A table to read.
 
-    kind (str): As `table_kind` says it.
+    kind (str): Its kind, see `table_kind`.
     columns (list[str]): Its columns; of JSONL, the fields of the first row that has any.
-    schema (Schema | None): Of a Parquet file.
-    frame (DataFrame | None): Of an Excel, Stata or SPSS file, all of it; columns but covariates
-        have the labels of values in place of their codes.
+    schema (Schema | None): Types of a Parquet file's columns.
+    frame (DataFrame | None): An Excel, Stata or SPSS file, all of it; columns but covariates have
+        the labels of values in place of their codes.
     notes (tuple[str, ...]): What was detected.
     """
 
     def __init__(self, settings: SourceSettings) -> None:
-        """settings (SourceSettings): What to read.
-        RAISES (ValueError, FileNotFoundError, ImportError): It can't be read, or lacks a column."""
+        """Look at the table, and read its columns.
+
+        settings (SourceSettings): What to read.
+        RAISES (ValueError, FileNotFoundError, ImportError): It can't be read, or lacks a column.
+        """
         self.settings = settings
         self.path = Path(settings.path)
         self.kind = table_kind(self.path)
-        options = settings.options
         self.schema: pa.Schema | None = None
         self.frame: pd.DataFrame | None = None
         self.notes: tuple[str, ...] = ()
@@ -91,16 +81,16 @@ class Source:
         if self.kind == "parquet":
             self.schema = _open_parquet(self.path).schema_arrow
             self.columns = list(self.schema.names)
-            self._check_text_type()
+            self._check_text_type(self.schema)
         elif self.kind in WHOLE_KINDS:
-            self.frame = self._read_frame(options)
+            self.frame = self._read_frame()
             self.columns = list(map(str, self.frame.columns))
         elif self.kind == "jsonl":
-            with Decoded(self.path, settings.encoding) as file_:
-                found = (record.values for record in json_records(file_))
-                self.columns = list(next((values for values in found if values is not None), {}))
+            with Decoded(self.path, settings.options.encoding) as file_:
+                rows = (record.values for record in json_records(file_))
+                self.columns = list(next((row for row in rows if row is not None), {}))
         else:
-            self._layout = find_layout(self.path, self.kind, options)
+            self._layout = find_layout(self.path, self.kind, settings.options)
             self.columns, self.notes = self._layout.columns, self._layout.notes
         wanted = [settings.text, settings.id_column, *settings.covariates]
         for name in wanted if self.kind != "jsonl" else []:
@@ -113,93 +103,105 @@ class Source:
                 raise ValueError(f"{self.path} has a column {name!r} already. Expected none.")
 
     def chunks(self, start: int = 0) -> Iterator[Chunk]:
-        """start (int): Number of the first chunk to give. YIELDS (Chunk): The chunks."""
+        """Read the chunks from number `start` on."""
         if self.kind == "parquet":
-            made = self._parquet_chunks()
+            chunks = self._read_parquet()
         elif self.frame is not None:
-            made = self._frame_chunks(self.frame)
+            chunks = self._read_rows(self.frame)
         else:
-            made = self._text_chunks()
-        for chunk in made:
-            if chunk.number >= start:
-                yield chunk
+            chunks = self._read_text()
+        return (chunk for chunk in chunks if chunk.number >= start)
 
-    def _read_frame(self, options: TableOptions) -> "pd.DataFrame":
-        table = read_table(self.path, options=options)
+    def _check_text_type(self, schema: "pa.Schema") -> None:
+        import pyarrow as pa
+
+        if self.settings.text not in self.columns:
+            return  # reported with the other columns
+        kind = schema.field(self.settings.text).type
+        values = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if values not in (pa.string(), pa.large_string(), pa.null()):
+            raise ValueError(
+                f"{self.path}, column {self.settings.text!r}: it holds {kind}. Expected texts."
+            )
+
+    def _read_frame(self) -> "pd.DataFrame":
+        table = read_table(self.path, options=self.settings.options)
         self.notes = tuple(table.attrs.get("notes", ()))
-        own = self.settings.covariates
-        columns = {n: table[n] if n in own else with_labels(table, n) for n in table.columns}
-        frame = table.assign(**columns).astype(object)
+        labelled = [name for name in table.columns if name not in self.settings.covariates]
+        frame = table.assign(**{name: with_labels(table, name) for name in labelled}).astype(object)
         return frame.where(frame.notna(), None)
 
-    def _text_chunks(self) -> Iterator[Chunk]:
-        with Decoded(self.path, self.settings.encoding) as file_:
-            if self._layout is None:
-                records = self._json_rows(file_)
-            else:
-                records = self._layout.records(file_)
-            yield from self._fill(records, lambda n_rows: file_.position)
+    def _read_text(self) -> Iterator[Chunk]:
+        with Decoded(self.path, self.settings.options.encoding) as file_:
+            records = json_records(file_) if self._layout is None else self._layout.records(file_)
+            yield from self._make_chunks(records, lambda n_rows: file_.position)
 
-    def _frame_chunks(self, frame: "pd.DataFrame") -> Iterator[Chunk]:
+    def _read_rows(self, frame: "pd.DataFrame") -> Iterator[Chunk]:
         rows = frame.to_dict("records")
         size = self.path.stat().st_size
         records = (Record(None, json.dumps(row, default=str), row, "") for row in rows)
-        yield from self._fill(records, lambda n_rows: size * n_rows // len(rows))
+        yield from self._make_chunks(records, lambda n_rows: size * n_rows // len(rows))
 
-    def _fill(self, records: Iterator[Record], position: Callable[[int], int]) -> Iterator[Chunk]:
-        """records (Iterator[Record]): All rows. position (Callable): Says how much of the file has
-        been read, by the number of rows.
-        YIELDS (Chunk): The rows in chunks."""
+    def _read_parquet(self) -> Iterator[Chunk]:
+        settings = self.settings
+        wanted = [settings.text, settings.id_column, *settings.covariates]
+        columns = [name for name in dict.fromkeys(wanted) if name is not None]
+        number = n_read = 0
+        size = self.path.stat().st_size
+        parquet = _open_parquet(self.path)
+        for batch in parquet.iter_batches(batch_size=settings.rows):
+            rows = batch.select(columns).to_pylist()
+            for start, end in _split_by_characters([row[settings.text] for row in rows]):
+                if settings.limit is not None:
+                    end = min(end, start + settings.limit - n_read)
+                if end <= start:
+                    return
+                chunk = Chunk(number, n_rows=end - start)
+                for row, values in enumerate(rows[start:end], start=n_read + 1):
+                    raw = json.dumps(values, default=str)
+                    self._add_row(chunk, row, Record(None, raw, values, ""))
+                # In Arrow's types, which are not those of Python.
+                chunk.rows = batch.slice(start, end - start)
+                if chunk.rejects:
+                    chunk.rows = chunk.rows.take([row - n_read - 1 for row in chunk.numbers])
+                number, n_read = number + 1, n_read + chunk.n_rows
+                chunk.position = size * n_read // parquet.metadata.num_rows
+                yield chunk
+
+    def _make_chunks(
+        self, records: Iterable[Record], position: Callable[[int], int]
+    ) -> Iterator[Chunk]:
+        """Gather rows in chunks. `position` says how much of the file has been read after so many
+        rows.
+        """
         chunk, characters, number = Chunk(0), 0, 0
-        for number, record in enumerate(records, start=1):
+        for number, record in enumerate(islice(records, self.settings.limit), start=1):
             chunk.n_rows += 1
             chunk.n_lines += record.n_lines
-            self._add(chunk, number, record)
+            self._add_row(chunk, number, record)
             characters += len(record.raw)
-            chunk.position = position(number)
-            is_last = number == self.settings.limit
-            if is_last or self._is_full(chunk, characters):
+            if chunk.n_rows >= self.settings.rows or characters >= MAX_CHARACTERS:
+                chunk.position = position(number)
                 yield chunk
                 chunk, characters = Chunk(chunk.number + 1), 0
-            if is_last:
-                return
         if chunk.n_rows:
             chunk.position = position(number)
             yield chunk
 
-    def _is_full(self, chunk: Chunk, characters: int) -> bool:
-        return chunk.n_rows >= self.settings.rows or characters >= MAX_CHARACTERS
-
-    def _json_rows(self, file_: Decoded) -> Iterator[Record]:
-        for record in json_records(file_):
-            if record.values is not None:
-                record.reason = self._check_fields(record.values)
-            yield record
-
-    def _check_fields(self, values: Mapping[str, Any]) -> str:
-        """RETURNS (str): What is wrong with the fields of a row of JSONL."""
-        if self.settings.text not in values:
-            return f"has no field {self.settings.text!r}"
-        for name in values:
-            if name in self.settings.added:
-                return f"has a field {name!r} already"
-            if self.settings.same_fields and name not in self.columns:
-                return f"has a field {name!r}, which the first row does not have"
-        return ""
-
-    def _add(self, chunk: Chunk, number: int, record: Record) -> None:
+    def _add_row(self, chunk: Chunk, number: int, record: Record) -> None:
         """Add a row to a chunk: to those to score, or to the rejected ones."""
         values, reason = record.values, record.reason
-        text: Any = ""
-        covariates: dict[str, float | None] = {}
-        if not reason:
-            text, covariates, reason = self._settle(values)
         name = values.get(self.settings.id_column) if isinstance(values, dict) else None
         name = None if name is None else str(name)
+        reason = reason or self._find_fault(values)
+        covariates: dict[str, float | None] = {}
+        if not reason:
+            covariates, reason = self._parse_covariates(values)
         if reason:
             data = None if record.data is None else base64.b64encode(record.data).decode()
             chunk.rejects.append(Reject(number, record.line, name, reason, record.raw, data))
             return
+        text = values[self.settings.text] or ""
         chunk.rows.append(values)
         chunk.numbers.append(number)
         chunk.lines.append(record.line)
@@ -208,65 +210,40 @@ class Source:
         chunk.n_controls += not text.isascii() and CONTROL.search(text) is not None
         chunk.covariates.append(covariates)
 
-    def _settle(self, values: Mapping[str, Any]) -> tuple[str, dict[str, float | None], str]:
-        """RETURNS (tuple): Text and covariates of a row, and what is wrong with them."""
-        text = values[self.settings.text]
-        text = "" if text is None else text
-        if not isinstance(text, str):
-            return "", {}, f"column {self.settings.text!r} holds {text!r:.60}, which is no text"
-        if has_half_character(text):
-            return "", {}, "the text has half a character (a lone surrogate)"
+    def _find_fault(self, values: Mapping[str, Any]) -> str:
+        """Say what is wrong with the fields or the text of a row."""
+        settings = self.settings
+        if self.kind == "jsonl":
+            if settings.text not in values:
+                return f"has no field {settings.text!r}"
+            for name in values:
+                if name in settings.added:
+                    return f"has a field {name!r} already"
+                if settings.same_fields and name not in self.columns:
+                    return f"has a field {name!r}, which the first row does not have"
+        text = values[settings.text]
+        if text is not None and not isinstance(text, str):
+            return f"column {settings.text!r} holds {text!r:.60}, which is no text"
+        if text and has_half_character(text):
+            return "the text has half a character (a lone surrogate)"
+        return ""
+
+    def _parse_covariates(self, values: Mapping[str, Any]) -> tuple[dict[str, float | None], str]:
+        """Return the covariates of a row, and what is wrong with them."""
         covariates: dict[str, float | None] = {}
         for name in self.settings.covariates:
-            found = parse_number(values.get(name), self.settings.decimal)
-            if math.isinf(found):
+            number = parse_number(values.get(name), self.settings.options.decimal)
+            if math.isinf(number):
                 # Not detected here: rows are scored before the last of a column is known.
                 hint = " (see --decimal)" if "," in str(values[name]) else ""
                 reason = f"column {name!r} holds {values[name]!r:.60}, which is no finite number"
-                return "", {}, reason + hint
-            covariates[name] = None if math.isnan(found) else found
-        return text, covariates, ""
-
-    def _check_text_type(self) -> None:
-        import pyarrow as pa
-
-        kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
-        if self.settings.text not in self.columns:
-            return  # reported with the other columns
-        kind = self.schema.field(self.settings.text).type  # type: ignore[union-attr]
-        own = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not any(is_kind(own) for is_kind in kinds):
-            raise ValueError(
-                f"{self.path}, column {self.settings.text!r}: it holds {kind}. Expected texts."
-            )
-
-    def _parquet_chunks(self) -> Iterator[Chunk]:
-        limit = self.settings.limit
-        number = seen = 0
-        size = self.path.stat().st_size
-        parquet = _open_parquet(self.path)
-        total = max(parquet.metadata.num_rows, 1)
-        for batch in parquet.iter_batches(batch_size=self.settings.rows):
-            own = [self.settings.text, self.settings.id_column, *self.settings.covariates]
-            columns = {name: batch.column(name).to_pylist() for name in own if name is not None}
-            for start, end in _by_characters(columns[self.settings.text]):
-                if limit is not None:
-                    end = min(end, start + limit - seen)
-                if end <= start:
-                    return
-                chunk = Chunk(number, n_rows=end - start)
-                for row in range(start, end):
-                    values = {name: column[row] for name, column in columns.items()}
-                    raw = json.dumps(values, default=str)
-                    self._add(chunk, seen + row - start + 1, Record(None, raw, values, ""))
-                kept = [start + n - seen - 1 for n in chunk.numbers]
-                chunk.rows = batch.take(kept) if chunk.rejects else batch.slice(start, end - start)
-                number, seen = number + 1, seen + end - start
-                chunk.position = size * seen // total
-                yield chunk
+                return {}, reason + hint
+            covariates[name] = None if math.isnan(number) else number
+        return covariates, ""
 
 
-def _by_characters(texts: Sequence[Any]) -> Iterator[tuple[int, int]]:
+def _split_by_characters(texts: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yield start and end of runs that end at `MAX_CHARACTERS`."""
     start = characters = 0
     for row, text in enumerate(texts):
         characters += len(text) if isinstance(text, str) else 0

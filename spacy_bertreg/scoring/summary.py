@@ -15,10 +15,13 @@ from .source import Source
 class Summary:
     """What came of a job.
 
-    rows (int): Of the input. scored, rejected (int): Which add up to `rows`.
-    empty (int): Scored ones without words, which got the prediction for no evidence.
+    rows (int): Rows of the input, the sum of `scored` and `rejected`.
+    scored (int): Rows with predictions.
+    rejected (int): Rows that can't be scored.
+    empty (int): Scored rows without words, which got the prediction for no evidence.
     resumed_after (int): Rows that an earlier run of the job had done.
-    seconds (float): Of this run. errors (Path | None): File of the rejected rows, if any.
+    seconds (float): Duration of this run.
+    errors (Path | None): File of the rejected rows, if any.
     notes (tuple[str, ...]): What was detected in the input, and how many lines are how many rows.
     warnings (tuple[str, ...]): What may be wrong with its encoding.
     """
@@ -34,16 +37,15 @@ class Summary:
     warnings: tuple[str, ...] = ()
 
 
-def remarks(source: Source, progress: Progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """source (Source): The input. progress (Progress): What came of it.
-    RETURNS (tuple): Notes and warnings, see `Summary`."""
+def make_remarks(source: Source, progress: Progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make the notes and warnings of a `Summary`."""
     notes, warnings = list(source.notes), []
     if source.kind in ("csv", "tsv"):
         notes.append(lines_note(progress.lines, progress.rows))
     if progress.controls:
         warnings.append(control_warning(progress.controls))
     if progress.rejected and source.kind in TEXT_KINDS:
-        encoding = source.settings.encoding
+        encoding = source.settings.options.encoding
         if hint := suggest_encoding(source.path, encoding):
             warnings.append(f"{source.path} has bytes that are not {encoding}. {hint}")
     return tuple(filter(None, notes)), tuple(warnings)

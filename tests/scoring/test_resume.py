@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_bertreg.scoring import checkpoint, score
+from spacy_bertreg.scoring import checkpoint, writer
 from spacy_bertreg.scoring.score import score_file
 
 TEXTS = ["Shelling killed ten.", "Quiet.", "", "Talks went on;\nnobody died.", "A calm month."]
@@ -36,7 +36,7 @@ def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch
     options = {"batch_size": 16, "id_column": "id"}
     calm = tmp_path / "calm" / f"out.{kind}"
     score_file(pipeline, tmp_path / "in.csv", calm, **options)
-    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(writer, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     resumed = set()
     fsync, replace = os.fsync, Path.replace
     for after in range(1, 200):
@@ -78,7 +78,7 @@ def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch
 
 def job(pipeline: Path, folder: Path, output: str) -> None:
     os.chdir(folder)
-    score.SECONDS_BETWEEN_CHECKPOINTS = 0.05
+    writer.SECONDS_BETWEEN_CHECKPOINTS = 0.05
     score_file(pipeline, "in.csv", output, id_column="id", batch_size=64)
 
 
@@ -176,8 +176,8 @@ def test_a_full_disk_leaves_a_message_and_what_was_done(pipeline, tmp_path, monk
     write(tmp_path / "in.csv", 500)
     score_file(pipeline, tmp_path / "in.csv", tmp_path / "calm.csv", batch_size=16)
     size = (tmp_path / "calm.csv").stat().st_size
-    code = LIMITED.replace("try:", "from spacy_bertreg.scoring import score\n"
-                           "score.SECONDS_BETWEEN_CHECKPOINTS = 0\ntry:", 1)  # fmt: skip
+    code = LIMITED.replace("try:", "from spacy_bertreg.scoring import writer\n"
+                           "writer.SECONDS_BETWEEN_CHECKPOINTS = 0\ntry:", 1)  # fmt: skip
 
     def run(limit: int) -> str:
         command = [sys.executable, "-c", code, str(limit), str(pipeline), "in.csv", "out.csv"]
@@ -212,7 +212,7 @@ def test_two_jobs_on_one_output_refuse(pipeline, tmp_path):
 def stopped(pipeline, tmp_path, monkeypatch):
     """A job that was stopped after some rows."""
     write(tmp_path / "in.csv", 200)
-    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(writer, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
     def stop(progress: checkpoint.Progress, share: float) -> None:
         if progress.rows == 96:
@@ -279,7 +279,7 @@ def test_what_others_put_there_stays(stopped, pipeline):
 
 def test_parts_of_others_stay(pipeline, tmp_path, monkeypatch):
     write(tmp_path / "in.csv", 64)
-    monkeypatch.setattr(score, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(writer, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
     def stop(progress: checkpoint.Progress, share: float) -> None:
         raise Killed
