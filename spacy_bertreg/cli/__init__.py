@@ -4,24 +4,16 @@ spaCy imports this for each of its commands: whatever takes time to import is im
 functions.
 """
 
-from .calibrate import calibrate_cli
-from .compare import compare_cli
-from .convert import convert_cli
-from .explain import explain_cli
-from .freeze_report import freeze_report_cli
+from . import (  # noqa: F401 - each adds its command to the group
+    calibrate,
+    compare,
+    convert,
+    explain,
+    freeze_report,
+    lexicon,
+    report,
+    score,
+)
 from .group import bertreg_cli
-from .lexicon import lexicon_cli
-from .report import report_cli
-from .score import score_cli
 
-__all__ = [
-    "bertreg_cli",
-    "calibrate_cli",
-    "compare_cli",
-    "convert_cli",
-    "explain_cli",
-    "freeze_report_cli",
-    "lexicon_cli",
-    "report_cli",
-    "score_cli",
-]
+__all__ = ["bertreg_cli"]

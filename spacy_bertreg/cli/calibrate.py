@@ -4,14 +4,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.cli._util import setup_gpu
 from wasabi import msg
 
-from .group import Code, bertreg_cli, plain_errors
+from ..scoring.loading import import_code
+from .group import bertreg_cli, plain_errors
+from .options import Code, GpuId, Pipeline
+from .terminal import print_table
 
 
 @bertreg_cli.command("calibrate")
+@plain_errors()
 def calibrate_cli(
-    pipeline: Annotated[str, typer.Argument(help="Trained pipeline")],
+    pipeline: Pipeline,
     data: Annotated[
         Path, typer.Argument(help="Documents of neither training nor test set, a .spacy file")
     ],
@@ -27,7 +32,7 @@ def calibrate_cli(
         Path | None,
         typer.Option("--output", "-o", help="Folder for the pipeline; by default the same"),
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GpuId = -1,
     code: Code = None,
 ) -> None:
     """
@@ -35,25 +40,18 @@ def calibrate_cli(
     high end for each target, between which LEVEL of the values of new documents are, if these are
     like the calibration documents.
     """
-    with plain_errors():
-        from spacy.cli._util import setup_gpu
+    from ..comparison.calibrate import calibrate
 
-        from ..comparison.calibrate import calibrate
-        from ..scoring.loading import import_code
-
-        setup_gpu(gpu_id, silent=True)
-        import_code(code)
-        table = calibrate(pipeline, data, level=level, method=method, output=output)
-        seen = int(table["seen"].max())
-        columns = table.drop(columns=["seen", "checked"]).map(
-            lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
+    setup_gpu(gpu_id, silent=True)
+    import_code(code)
+    table = calibrate(pipeline, data, level=level, method=method, output=output)
+    shown = table.drop(columns=["seen", "checked"])
+    print_table(shown.map(lambda v: f"{v:.3f}" if isinstance(v, float) else v), shown.shape[1])
+    for name in table.loc[~table["checked"], "component"].unique():
+        msg.warn(
+            f"{name} keeps no marks of its training texts, so it could not be checked whether "
+            f"{data} holds any. If it does, intervals promise too much."
         )
-        msg.table(columns.values.tolist(), header=list(columns.columns))
-        for name in table.loc[~table["checked"], "component"].unique():
-            msg.warn(
-                f"{name} keeps no marks of its training texts, so it could not be checked whether "
-                f"{data} holds any. If it does, intervals promise too much."
-            )
-        if seen:
-            msg.warn(f"Left out: {seen} documents with a text that is in the training set too")
-        msg.good("Wrote the pipeline with its intervals", str(output or pipeline))
+    if seen := int(table["seen"].max()):
+        msg.warn(f"Left out: {seen} documents with a text that is in the training set too")
+    msg.good("Wrote the pipeline with its intervals", str(output or pipeline))

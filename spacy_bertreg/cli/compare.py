@@ -4,13 +4,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.cli._util import setup_gpu
 from wasabi import msg
 
-from .group import Code, bertreg_cli, plain_errors
-from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
+from ..scoring.loading import import_code
+from .group import bertreg_cli, plain_errors
+from .options import Code, Decimal, Encoding, GpuId, Quoting, Separator, Sheet
+from .terminal import print_table
 
 
 @bertreg_cli.command("compare")
+@plain_errors()
 def compare_cli(
     test: Annotated[Path, typer.Argument(help="Test set, a .spacy file")],
     models: Annotated[
@@ -30,7 +34,7 @@ def compare_cli(
     ] = None,
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap")] = 2000,
     seed: Annotated[int, typer.Option(help="Their seed")] = 0,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GpuId = -1,
     code: Code = None,
     encoding: Encoding = "utf-8",
     separator: Separator = None,
@@ -41,49 +45,43 @@ def compare_cli(
     """
     Score models on the same test set, and say which is best, by how much, and how sure that is.
     """
-    with plain_errors():
-        from spacy.cli._util import setup_gpu
+    from ..comparison.compare import compare
+    from ..comparison.models import MEAN, find_models
+    from ..comparison.tables import (
+        check_output,
+        cost_table,
+        coverage_table,
+        describe_intervals,
+        difference_table,
+        run_table,
+        score_table,
+        write_comparison,
+    )
+    from ..data.tables.kinds import TableOptions
 
-        from ..comparison.compare import compare
-        from ..comparison.models import MEAN, find_models
-        from ..comparison.tables import (
-            check_output,
-            cost_table,
-            coverage_table,
-            describe_intervals,
-            difference_table,
-            run_table,
-            score_table,
-            write_comparison,
-        )
-        from ..data.tables.kinds import TableOptions
-        from ..scoring.loading import import_code
-
-        options = TableOptions(encoding, separator, quoting, decimal, sheet)
-        setup_gpu(gpu_id, silent=True)
-        if output is not None:
-            sources = [path for runs in find_models(models).values() for _, path in runs]
-            check_output(output, [test, train, *sources])
-        import_code(code)
-        comparison = compare(
-            test, models, train=train, n_resamples=resamples, seed=seed, options=options
-        )
-        paths = [] if output is None else write_comparison(comparison, output)
-        scores = score_table(comparison, intervals=False)
-        scores["R²"] = score_table(comparison)["R²"]
-        differences = difference_table(comparison).drop(columns="MSE")
-        # A difference from the training mean says what R² says already.
-        differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
-        further = [make(comparison) for make in (run_table, coverage_table, cost_table)]
-        for table in (scores, differences, *further):
-            if len(table):
-                aligns = ["r" if column else "l" for column in range(table.shape[1])]
-                header = list(table.columns)
-                msg.table(table.values.tolist(), header=header, aligns=aligns, max_col=60)
-        msg.text(describe_intervals(comparison))
-        for warning in comparison.warnings:
-            msg.warn(warning)
-        for sentence in comparison.verdicts["sentence"]:
-            msg.good(sentence)
-        if paths:
-            msg.good("Wrote the comparison", ", ".join(map(str, paths)))
+    options = TableOptions(encoding, separator, quoting, decimal, sheet)
+    setup_gpu(gpu_id, silent=True)
+    if output is not None:
+        sources = [path for runs in find_models(models).values() for _, path in runs]
+        check_output(output, [test, train, *sources])
+    import_code(code)
+    comparison = compare(
+        test, models, train=train, n_resamples=resamples, seed=seed, options=options
+    )
+    paths = [] if output is None else write_comparison(comparison, output)
+    scores = score_table(comparison, intervals=False)
+    scores["R²"] = score_table(comparison)["R²"]
+    differences = difference_table(comparison).drop(columns="MSE")
+    # A difference from the training mean says what R² says already.
+    differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
+    further = [make(comparison) for make in (run_table, coverage_table, cost_table)]
+    for table in (scores, differences, *further):
+        if len(table):
+            print_table(table, max_col=60)
+    msg.text(describe_intervals(comparison))
+    for warning in comparison.warnings:
+        msg.warn(warning)
+    for sentence in comparison.verdicts["sentence"]:
+        msg.good(sentence)
+    if paths:
+        msg.good("Wrote the comparison", ", ".join(map(str, paths)))

@@ -1,28 +1,22 @@
 """`python -m spacy bertreg convert`"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from wasabi import msg
 
 from .group import bertreg_cli, plain_errors
-from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .options import TABLE, Decimal, Encoding, Quoting, Separator, Sheet, Text
+from .terminal import print_table
 
 
 @bertreg_cli.command("convert")
+@plain_errors()
 def convert_cli(
-    table: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS file"
-        ),
-    ],
+    table: Annotated[Path, typer.Argument(help=TABLE)],
     output: Annotated[Path, typer.Argument(help="Folder for train, dev and test.spacy")],
-    text: Annotated[str, typer.Option(help="Column with the texts")] = "text",
+    text: Text = "text",
     target: Annotated[
         list[str] | None, typer.Option(help="Column with a number to predict; may be repeated")
     ] = None,
@@ -69,55 +63,40 @@ def convert_cli(
     dev.spacy and test.spacy: at random, by date, or as a column says. An empty target is unknown;
     a row without text is an error.
     """
-    with plain_errors():
-        from ..data.convert import convert
+    from ..data.convert import convert
 
-        summary = convert(
-            table,
-            output,
-            text=text,
-            targets=target or [],
-            id_column=id_,
-            group=group,
-            time=time,
-            covariates=covariate or [],
-            weight=weight,
-            label=label,
-            shares=split,
-            dev_from=dev_from,
-            test_from=test_from,
-            split_column=split_column,
-            seed=seed,
-            lang=lang,
-            encoding=encoding,
-            separator=separator,
-            quoting=quoting,
-            decimal=decimal,
-            sheet=sheet,
-        )
-        # Two tables: one would be too wide for a terminal.
-        documents = summary.filter(regex="^(split|documents|words_p.*)$").drop_duplicates()
-        targets = summary.drop(columns=documents.columns[1:])
-        print_table(documents, n_names=1)
-        print_table(targets, n_names=2)
-        for note in summary.attrs["notes"]:
-            msg.info(note)
-        for warning in summary.attrs["warnings"]:
-            msg.warn(warning)
-        shared = summary.attrs["shared_groups"]
-        if shared:
-            what = "equal texts" if group is None else f"groups (column {group!r})"
-            msg.warn(f"In more than one split: {shared} {what}")
-        msg.good(
-            f"Wrote {', '.join(f'{name}.spacy' for name in summary['split'].unique())}", output
-        )
-
-
-def print_table(table: "pd.DataFrame", n_names: int) -> None:
-    """Print a table, with the names in its first columns to the left and all else to the right."""
-    msg.table(
-        [[str(value) for value in row] for row in table.itertuples(index=False)],
-        header=list(table.columns),
-        aligns=["l"] * n_names + ["r"] * (len(table.columns) - n_names),
-        spacing=2,
+    summary = convert(
+        table,
+        output,
+        text=text,
+        targets=target or [],
+        id_column=id_,
+        group=group,
+        time=time,
+        covariates=covariate or [],
+        weight=weight,
+        label=label,
+        shares=split,
+        dev_from=dev_from,
+        test_from=test_from,
+        split_column=split_column,
+        seed=seed,
+        lang=lang,
+        encoding=encoding,
+        separator=separator,
+        quoting=quoting,
+        decimal=decimal,
+        sheet=sheet,
     )
+    # Two tables: one would be too wide for a terminal.
+    documents = summary.filter(regex="^(split|documents|words_p.*)$").drop_duplicates()
+    print_table(documents, spacing=2)
+    print_table(summary.drop(columns=documents.columns[1:]), n_left=2, spacing=2)
+    for note in summary.attrs["notes"]:
+        msg.info(note)
+    for warning in summary.attrs["warnings"]:
+        msg.warn(warning)
+    if shared := summary.attrs["shared_groups"]:
+        what = "equal texts" if group is None else f"groups (column {group!r})"
+        msg.warn(f"In more than one split: {shared} {what}")
+    msg.good(f"Wrote {', '.join(f'{name}.spacy' for name in summary['split'].unique())}", output)

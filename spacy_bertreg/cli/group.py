@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,21 +13,8 @@ from .terminal import make_printing_safe
 
 PACKAGE = __name__.partition(".")[0]
 VARIABLE = "SPACY_BERTREG_TRACEBACK"
-# What each command that loads a pipeline or a config can import first.
-Code = Annotated[
-    Path | None,
-    typer.Option(
-        "--code",
-        "-c",
-        help="Path to Python file with additional code (registered functions) to be imported",
-    ),
-]
 
-bertreg_cli = typer.Typer(
-    name="bertreg",
-    help="Predict numbers from texts, and compare the models that do.",
-    no_args_is_help=True,
-)
+bertreg_cli = typer.Typer(name="bertreg", no_args_is_help=True)
 app.add_typer(bertreg_cli)
 _shows_traceback = False
 
@@ -58,13 +44,13 @@ def plain_errors() -> Iterator[None]:
         if _shows_traceback:
             raise
         msg.fail(str(error) or type(error).__name__)
-        if not _is_own(error):
+        if not _is_raised_here(error):
             msg.text(f"Where it was raised: bertreg --traceback, or {VARIABLE}=1")
         raise typer.Exit(1) from error
 
 
-def _is_own(error: Exception) -> bool:
-    """RETURNS (bool): Whether this package's code raised the error, and so knew what to say."""
+def _is_raised_here(error: Exception) -> bool:
+    """Tell whether this package's code raised the error, and so knew what to say."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

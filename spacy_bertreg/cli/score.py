@@ -2,36 +2,44 @@
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
 
-from .group import Code, bertreg_cli, plain_errors
-from .table_options import Decimal, Encoding, Quoting, Separator, Sheet
+from .group import bertreg_cli, plain_errors
+from .options import (
+    TABLE,
+    Code,
+    Decimal,
+    Encoding,
+    GpuId,
+    Pipeline,
+    Quoting,
+    Separator,
+    Sheet,
+    Text,
+)
 
 if TYPE_CHECKING:
     from ..scoring.checkpoint import Progress
 
+# Exit code if rows were rejected.
 REJECTED = 3
 SECONDS_BETWEEN_LINES = 30.0
 
 
 @bertreg_cli.command("score")
+@plain_errors()
 def score_cli(
-    pipeline: Annotated[str, typer.Argument(help="Trained pipeline: a folder or a package")],
-    table: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            help="CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS file",
-        ),
-    ],
+    pipeline: Pipeline,
+    table: Annotated[Path, typer.Argument(metavar="INPUT", help=TABLE)],
     output: Annotated[
         Path, typer.Argument(help="CSV, TSV or JSONL file to write, also with .gz, or Parquet file")
     ],
-    text: Annotated[str, typer.Option(help="Column with the texts")] = "text",
+    text: Text = "text",
     id_: Annotated[
         str | None, typer.Option("--id", help="Column that names a row, for the list of errors")
     ] = None,
@@ -43,7 +51,7 @@ def score_cli(
     n_process: Annotated[
         int, typer.Option("--n-process", "-n", help="Processes, or Ray's workers")
     ] = 1,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GpuId = -1,
     batch_size: Annotated[
         int | None, typer.Option(help="Documents scored together; by default the pipeline's")
     ] = None,
@@ -66,11 +74,10 @@ def score_cli(
     when the same command is given again. Rows that can't be scored go to OUTPUT.errors.jsonl, and
     the exit code is 3.
     """
-    with plain_errors():
-        from ..scoring.score import score_file
+    from ..scoring.score import score_file
 
-        shown = _Bar() if sys.stderr.isatty() else _Lines()
-        try:
+    try:
+        with closing(_Bar() if sys.stderr.isatty() else _LogLines()) as on_progress:
             summary = score_file(
                 pipeline,
                 table,
@@ -91,47 +98,55 @@ def score_cli(
                 overwrite=overwrite,
                 engine=engine,
                 code=code,
-                on_progress=shown,
+                on_progress=on_progress,
             )
-        except KeyboardInterrupt:
-            shown.close()
-            msg.warn("Stopped. The same command goes on from here.")
-            raise typer.Exit(130) from None
-        shown.close()
-        if summary.resumed_after:
-            msg.info(f"Went on after {summary.resumed_after:,} rows")
-        for note in summary.notes:
-            msg.info(note)
-        for warning in summary.warnings:
-            msg.warn(warning)
-        if summary.empty:
-            msg.warn(f"{summary.empty:,} texts are empty: they have the prediction for no evidence")
-        msg.good("Wrote", output)
-        if summary.errors is not None:
-            msg.warn("Rows that can't be scored, and why", summary.errors)
-        typer.echo(
-            f"{summary.rows:,} rows = {summary.scored:,} scored + {summary.rejected:,} rejected"
-        )
-        if summary.rejected:
-            raise typer.Exit(REJECTED)
+    except KeyboardInterrupt:
+        msg.warn("Stopped. The same command goes on from here.")
+        raise typer.Exit(130) from None
+    if summary.resumed_after:
+        msg.info(f"Went on after {summary.resumed_after:,} rows")
+    for note in summary.notes:
+        msg.info(note)
+    for warning in summary.warnings:
+        msg.warn(warning)
+    if summary.empty:
+        msg.warn(f"{summary.empty:,} texts are empty: they have the prediction for no evidence")
+    msg.good("Wrote", output)
+    if summary.errors is not None:
+        msg.warn("Rows that can't be scored, and why", summary.errors)
+    typer.echo(f"{summary.rows:,} rows = {summary.scored:,} scored + {summary.rejected:,} rejected")
+    if summary.rejected:
+        raise typer.Exit(REJECTED)
 
 
-class _Bar:
-    """A bar on a terminal."""
+class _Pace:
+    """Measures how fast a job is. What an earlier run has done took none of this one's time."""
+
+    _first: tuple[float, int, float] | None = None
+
+    def _measure(self, rows: int, share: float) -> tuple[float, float]:
+        """Return rows per second since the first call, and seconds left."""
+        now = time.monotonic()
+        self._first = self._first or (now, rows, share)
+        start, rows_before, share_before = self._first
+        seconds = now - start
+        rate = (rows - rows_before) / max(seconds, 1e-9)
+        return rate, seconds * (1 - share) / max(share - share_before, 1e-9)
+
+
+class _Bar(_Pace):
+    """Shows progress as a bar, on a terminal."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
 
         layout = "{l_bar}{bar}| {postfix} [{elapsed}<{remaining}]"
         self._bar = tqdm(total=1.0, bar_format=layout, file=sys.stderr)
-        self._rate = _Rate()
 
     def __call__(self, progress: "Progress", share: float) -> None:
-        self._bar.set_postfix_str(
-            f"{progress.rows:,} rows, {self._rate(progress.rows):,.0f}/s", refresh=False
-        )
+        rate, _ = self._measure(progress.rows, share)
+        self._bar.set_postfix_str(f"{progress.rows:,} rows, {rate:,.0f}/s", refresh=False)
         if self._bar.n == 0.0:
-            # What an earlier run has done took none of this one's time.
             self._bar.initial = share
         self._bar.update(min(share, 1.0) - self._bar.n)
 
@@ -139,23 +154,17 @@ class _Bar:
         self._bar.close()
 
 
-class _Lines:
-    """Plain lines, for a file."""
+class _LogLines(_Pace):
+    """Shows progress as a line from time to time, for a log file."""
 
     def __init__(self) -> None:
-        self._rate = _Rate()
         self._shown = time.monotonic()
-        self._first: tuple[float, float] | None = None
 
     def __call__(self, progress: "Progress", share: float) -> None:
-        now = time.monotonic()
-        self._first = self._first or (now, share)
-        rate = self._rate(progress.rows)
-        if now - self._shown < SECONDS_BETWEEN_LINES:
+        rate, left = self._measure(progress.rows, share)
+        if time.monotonic() - self._shown < SECONDS_BETWEEN_LINES:
             return
-        self._shown = now
-        since, before = self._first
-        left = (now - since) * (1 - share) / max(share - before, 1e-9)
+        self._shown = time.monotonic()
         typer.echo(
             f"{progress.rows:,} rows ({share:.0%}), {rate:,.0f} rows/s, {left / 60:,.0f} min left",
             err=True,
@@ -163,16 +172,3 @@ class _Lines:
 
     def close(self) -> None:
         pass
-
-
-class _Rate:
-    """Rows per second since the first call."""
-
-    def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-
-    def __call__(self, rows: int) -> float:
-        now = time.monotonic()
-        self._first = self._first or (now, rows)
-        since, before = self._first
-        return (rows - before) / max(now - since, 1e-9)

@@ -1,13 +1,35 @@
-"""Printing that never fails a job."""
+"""Printing tables, and printing that never fails a job."""
 
 import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from wasabi import msg
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_table(table: "pd.DataFrame", n_left: int = 1, **settings: Any) -> None:
+    """Print a table with its first columns, which are names, to the left and the others to the
+    right.
+
+    table (DataFrame): The table.
+    n_left (int): Number of the columns to the left.
+    **settings (Any): As for wasabi's `msg.table`.
+    """
+    msg.table(
+        [[str(value) for value in row] for row in table.itertuples(index=False)],
+        header=list(table.columns),
+        aligns=["l"] * n_left + ["r"] * (table.shape[1] - n_left),
+        **settings,
+    )
 
 
 def make_printing_safe() -> None:
-    """Let standard output and error show what their encoding lacks as a question mark, and take no
-    notice of a reader that has gone, as with `| head`."""
+    """Make standard output and error print a question mark for what their encoding lacks, and
+    ignore a reader that has gone, as with `| head`.
+    """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         # Tests and notebooks have streams of their own.

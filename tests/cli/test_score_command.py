@@ -66,7 +66,7 @@ def test_plain_lines_in_a_log(pipeline, tmp_path, monkeypatch, capsys):
     from spacy_bertreg.scoring.checkpoint import Progress
 
     monkeypatch.setattr(score_module, "SECONDS_BETWEEN_LINES", 0.0)
-    lines = score_module._Lines()
+    lines = score_module._LogLines()
     lines(Progress(rows=100), 0.25)
     lines(Progress(rows=200), 0.5)
     last = capsys.readouterr().err.splitlines()[-1]
