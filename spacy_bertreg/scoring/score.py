@@ -51,8 +51,8 @@ def score_file(
     on_progress: OnProgress | None = None,
 ) -> Summary:
     """Add a trained pipeline's predictions to a table. The output appears when it is complete. A
-    job that was stopped goes on where it was when called again, and ends in the same bytes; how,
-    says `checkpoint`.
+    job that was stopped goes on where it was when called again, and ends in the same bytes (see
+    `checkpoint`).
 
     pipeline (str | Path): Folder or package of the trained pipeline.
     input_path (str | Path): CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS

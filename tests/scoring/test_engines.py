@@ -71,13 +71,13 @@ def test_ray_gives_the_same(pipeline, covariate_pipeline, many, tmp_path):
     given.to_parquet(tmp_path / "given.parquet")
     with ray_on_this_machine():
         for engine in ("local", "ray"):
-            own = {"engine": engine, **options}
-            score_file(pipeline, many, tmp_path / f"{engine}.csv", n_process=2, **own)
+            settings = {"engine": engine, **options}
+            score_file(pipeline, many, tmp_path / f"{engine}.csv", n_process=2, **settings)
             score_file(
                 covariate_pipeline,
                 tmp_path / "given.parquet",
                 tmp_path / f"{engine}.parquet",
-                **own,
+                **settings,
             )
     for ending in ("csv", "csv.errors.jsonl", "parquet"):
         a, b = ((tmp_path / f"{name}.{ending}").read_bytes() for name in ("local", "ray"))

@@ -14,7 +14,7 @@ from spacy_bertreg.scoring.score import score_file
 
 
 def score(pipeline, tmp_path, content, name="in.tsv", output="out.jsonl", **options):
-    """RETURNS (tuple): Summary, and the rows."""
+    """Score a table, and return the summary and the rows."""
     (tmp_path / name).write_bytes(content)
     summary = score_file(pipeline, tmp_path / name, tmp_path / output, overwrite=True, **options)
     lines = (tmp_path / output).read_text(encoding="utf-8").splitlines()

@@ -115,11 +115,11 @@ def test_weights_that_are_a_pickle_are_not_read(bert, tmp_path):
     torch.save(Malicious(mark), tmp_path / "weights.pt")
     path = bert / "transformer" / "model"
     message = srsly.msgpack_loads(path.read_bytes())
-    shims = [shim for own in message["shims"] for shim in own]
+    shims = [shim for node in message["shims"] for shim in node]
     (place,) = [i for i, shim in enumerate(message["shims"]) if shim]
-    own = srsly.msgpack_loads(shims[0])
-    own["state"] = (tmp_path / "weights.pt").read_bytes()
-    message["shims"][place][0] = srsly.msgpack_dumps(own)
+    shim = srsly.msgpack_loads(shims[0])
+    shim["state"] = (tmp_path / "weights.pt").read_bytes()
+    message["shims"][place][0] = srsly.msgpack_dumps(shim)
     path.write_bytes(srsly.msgpack_dumps(message))
     with pytest.raises(ValueError, match="transformer does not fit config.cfg, or is damaged"):
         load_pipeline(bert)

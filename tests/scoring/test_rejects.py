@@ -17,7 +17,7 @@ def read_rejects(summary):
 
 
 def score(pipeline, tmp_path, name, content, **options):
-    """RETURNS (tuple): Summary, scored rows and rejected rows."""
+    """Score a table, and return the summary, the scored rows and the rejected rows."""
     (tmp_path / name).write_bytes(content)
     summary = score_file(pipeline, tmp_path / name, tmp_path / f"out-{name}", **options)
     with (tmp_path / f"out-{name}").open(encoding="utf-8", newline="") as file_:

@@ -48,18 +48,18 @@ def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch
             if not left:
                 raise Killed
 
-        def own_fsync(number: int) -> None:
+        def counted_fsync(number: int) -> None:
             step()
             fsync(number)
 
-        def own_replace(self: Path, target: Path) -> Path:
+        def counted_replace(self: Path, target: Path) -> Path:
             step()
             return replace(self, target)
 
         target = tmp_path / str(after) / f"out.{kind}"
         with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", own_fsync)
-            patch.setattr(Path, "replace", own_replace)
+            patch.setattr(os, "fsync", counted_fsync)
+            patch.setattr(Path, "replace", counted_replace)
             try:
                 score_file(pipeline, tmp_path / "in.csv", target, **options)
                 break
@@ -110,7 +110,7 @@ def is_done(process: multiprocessing.process.BaseProcess) -> bool:
 
 
 def written(state: Path) -> int:
-    """RETURNS (int): When the checkpoint was written, or 0."""
+    """Return when the checkpoint was written, or 0."""
     try:
         return state.stat().st_mtime_ns
     except FileNotFoundError:
