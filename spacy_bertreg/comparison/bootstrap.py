@@ -9,11 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ..evaluation.metrics import METRICS
-
-Floats = NDArray[np.float64]
+from ..evaluation.metrics import METRICS, Floats, mean_ranks, value_codes
 
 LEVEL = 0.95
 # With fewer, there is nothing to draw, and no interval.
@@ -84,12 +81,12 @@ class Bootstrap:
         return by_group @ self._counts.T
 
     def _spearman(self, predicted: Floats) -> Floats:
-        orders = [np.unique(v, return_inverse=True)[1] for v in (self._gold, predicted)]
+        codes = value_codes(self._gold), value_codes(predicted)
         values = np.empty(len(self._counts))
         for draw, counts in enumerate(self._counts):
             weights = counts[self._codes]
             n = weights.sum()
-            y, x = (_mean_ranks(order, weights) - (n + 1) / 2 for order in orders)
+            y, x = (mean_ranks(c, weights) - (n + 1) / 2 for c in codes)
             spread = np.sqrt((weights @ (y * y)) * (weights @ (x * x)))
             values[draw] = weights @ (x * y) / spread if spread > 0 else np.nan
         return values
@@ -112,13 +109,6 @@ def relative(value: Floats, baseline: Floats) -> Floats:
     positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(baseline > 0, (value - baseline) / baseline, np.nan)
-
-
-def _mean_ranks(order: NDArray[np.int64], weights: NDArray[np.int64]) -> Floats:
-    """RETURNS (ndarray): The rank of each document in a draw that holds it `weights` times; ties
-    share their mean rank."""
-    counts = np.bincount(order, weights)
-    return (np.cumsum(counts) - (counts - 1) / 2)[order]
 
 
 def _spread(squares: Floats, sums: Floats, n: Floats) -> Floats:
