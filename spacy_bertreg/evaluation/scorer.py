@@ -10,7 +10,7 @@ from ..data.annotations import get_annotation
 from ..targets.gold import gold_values
 from ..targets.intervals import Calibration, is_inside
 from ..targets.scale import TargetScale
-from .metrics import METRICS, Floats
+from .metrics import METRICS, Floats, compute_metrics
 
 # What `spacy train` shows and maximises. Errors are left out: it would show them times 100.
 SCORE_WEIGHTS = {"reg_r2": 1.0, **{f"reg_{name}": None for name in METRICS if name != "r2"}}
@@ -18,7 +18,7 @@ SCORE_WEIGHTS["reg_per_target"] = None
 
 
 def make_regression_scorer() -> Callable[..., dict[str, Any]]:
-    """RETURNS (Callable): The function `regression_score`, for a component's `scorer`."""
+    """Make the scorer that a component's `scorer` setting names: `regression_score`."""
     return regression_score
 
 
@@ -30,73 +30,68 @@ def regression_score(
     calibration: Calibration | None = None,
     **_: Any,
 ) -> dict[str, Any]:
-    """Compare predicted with observed targets. An observed value that is missing or NaN is
-    unknown and left out.
+    """Compare predictions with observed values. Values that are missing or NaN are left out.
 
     examples (Iterable[Example]): Observed values in `example.reference.cats[target]`,
         predictions in `example.predicted.cats[output_keys[target]]`.
     output_keys (dict[str, str]): For each target, the key of its prediction.
-    scale (TargetScale | None): Where it transforms a target by a curve, scores on that scale are
-        added under `transformed`: of the transformed predictions, for the `n` observed values that
-        the transform can take.
+    scale (TargetScale | None): For targets that it transforms by a curve, `transformed` is added:
+        the metrics on that scale, over the `n` observed values that the transform can take.
     calibration (Calibration | None): If given, `interval` is added, from `doc._.interval`: `level`,
         `method`, the number of calibration documents `n_calibration`, and on these examples
         `coverage`, the share of observed values inside, and `mean_width`.
     RETURNS (dict[str, Any]): `reg_r2`, `reg_mse`, `reg_rmse`, `reg_mae`, `reg_pearson` and
-        `reg_spearman`, each the mean over the targets for which it is defined, and
-        `reg_per_target` with the same by key of `doc.cats`, which is the target's name unless
-        `output_key` is another, under `r2` and so on, and the number of observed values `n`. None
-        is what is undefined: everything for n = 0; R² and the correlations where the observed
-        values do not vary (n = 1 included).
+        `reg_spearman`, each the mean over the targets for which it is defined; and
+        `reg_per_target`: by key of `doc.cats`, `r2` and so on, and `n`, the number of observed
+        values. None is what is undefined: everything for n = 0; R² and the correlations where the
+        observed values do not vary (n = 1 included).
     RAISES (ValueError): A document has no prediction, or an observed value is not finite.
     """
     examples = list(examples)
-    targets = list(output_keys)
-    gold = gold_values(examples, targets)
+    gold = gold_values(examples, list(output_keys))
     per_target: dict[str, dict[str, Any]] = {}
     for column, key in enumerate(output_keys.values()):
         known = np.flatnonzero(~np.isnan(gold[:, column]))
         predicted = np.array([_prediction(examples[i], key) for i in known], dtype=np.float64)
         observed = gold[known, column]
-        per_target[key] = {name: metric(observed, predicted) for name, metric in METRICS.items()}
-        per_target[key]["n"] = len(known)
+        metrics: dict[str, Any] = {**compute_metrics(observed, predicted), "n": len(known)}
         if scale is not None and scale.is_curved[column]:
             transformed = [scale.transform_unchecked(column, v) for v in (observed, predicted)]
             inside = np.isfinite(transformed).all(axis=0)
-            values = [side[inside] for side in transformed]
-            per_target[key]["transformed"] = {
+            metrics["transformed"] = {
                 "transform": scale.transforms[column],
-                **{name: metric(*values) for name, metric in METRICS.items()},
+                **compute_metrics(*(values[inside] for values in transformed)),
                 "n": int(inside.sum()),
             }
         if calibration is not None:
             intervals = [get_annotation(examples[i].predicted, "interval")[key] for i in known]
-            per_target[key]["interval"] = {
+            metrics["interval"] = {
                 "level": calibration.level,
                 "method": calibration.method,
                 "n_calibration": calibration.n[column],
                 **_coverage(observed, np.array(intervals).reshape(-1, 2)),
             }
-    return {**_means(per_target), "reg_per_target": per_target}
+        per_target[key] = metrics
+    return _with_means(per_target)
 
 
-def merge_scores(scores: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Join the scores of a pipeline's regressors, so that none replaces another.
+def merge_scores(by_component: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Join what the scorers of a pipeline's regressors gave, so that none replaces another.
 
-    scores (Mapping[str, dict]): By component, what its scorer gave.
-    RETURNS (dict[str, Any]): Of one regressor its scores. Of several, `reg_r2` and so on are the
+    by_component (Mapping[str, dict]): What each scorer gave, by the component's name.
+    RETURNS (dict[str, Any]): Of one regressor, the same. Of several, `reg_r2` and so on are the
         means over the targets of all, `reg_per_target` has all, and `{component}_r2` and so on are
         those of one, by which [training.score_weights] may choose.
     """
-    if len(scores) < 2:
-        return dict(next(iter(scores.values()), {}))
+    if len(by_component) < 2:
+        return dict(next(iter(by_component.values()), {}))
     merged: dict[str, Any] = {}
     per_target: dict[str, dict[str, Any]] = {}
-    for component, own in scores.items():
-        merged |= own
-        merged |= {f"{component}_{name}": own.get(f"reg_{name}") for name in METRICS}
-        per_target |= own.get("reg_per_target", {})
-    return merged | _means(per_target) | {"reg_per_target": per_target} if per_target else merged
+    for component, scores in by_component.items():
+        merged |= scores
+        merged |= {f"{component}_{name}": scores.get(f"reg_{name}") for name in METRICS}
+        per_target |= scores.get("reg_per_target", {})
+    return merged | _with_means(per_target) if per_target else merged
 
 
 def _prediction(example: Example, key: str) -> float:
@@ -116,10 +111,10 @@ def _coverage(observed: Floats, intervals: Floats) -> dict[str, float | None]:
     return {"coverage": float(inside.mean()), "mean_width": float(widths.mean())}
 
 
-def _means(per_target: Mapping[str, dict[str, Any]]) -> dict[str, float | None]:
-    return {f"reg_{name}": _mean(per_target, name) for name in METRICS}
-
-
-def _mean(per_target: Mapping[str, dict[str, Any]], metric: str) -> float | None:
-    values = [scores[metric] for scores in per_target.values() if scores[metric] is not None]
-    return float(np.mean(values)) if values else None
+def _with_means(per_target: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Add the mean of each metric over the targets for which it is defined."""
+    means: dict[str, Any] = {}
+    for name in METRICS:
+        values = [m[name] for m in per_target.values() if m[name] is not None]
+        means[f"reg_{name}"] = float(np.mean(values)) if values else None
+    return {**means, "reg_per_target": per_target}
