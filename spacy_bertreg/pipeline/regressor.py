@@ -1,4 +1,4 @@
-"""What all regressors share: targets, annotations and scores."""
+"""What all regressors share: targets, annotations, and how they are evaluated and saved."""
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -22,15 +22,13 @@ from ..training.training_record import TrainingRecord
 
 
 class PipelineReference:
-    """The pipeline that a component was made or initialized for, as long as it is there. A copy or
-    a pickle of it refers to none."""
+    """Refer to the pipeline of a component, as long as it is there. A copy refers to none."""
 
     def __init__(self, nlp: Language | None = None) -> None:
-        """nlp (Language | None): The pipeline."""
         self._nlp = (lambda: None) if nlp is None else weakref.ref(nlp)
 
     def __call__(self) -> Language | None:
-        """RETURNS (Language | None): The pipeline; None if there is none any more."""
+        """Give the pipeline; None if there is none any more."""
         return self._nlp()
 
     def __reduce__(self) -> tuple:
@@ -66,19 +64,29 @@ class Regressor:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """RETURNS (tuple[str, ...]): Names of the targets; empty before initialization."""
+        """Names of the targets; empty before initialization."""
         return tuple(self.cfg["targets"])
+
+    # spaCy asks for labels, as for meta.json.
+    labels = targets
+
+    @property
+    def output_keys(self) -> dict[str, str]:
+        """For each target, the key of its prediction in `doc.cats`."""
+        template = self.cfg["output_key"]
+        return {t: template.format(name=self.name, target=t) for t in self.targets}
 
     @property
     def is_trained(self) -> bool:
-        """RETURNS (bool): Whether it has learned from any example."""
+        """Whether it has learned from any example."""
         return self.record.is_trained
 
     def peers(self) -> list["Regressor"]:
         """Find the regressors of the same pipeline.
 
         RETURNS (list[Regressor]): Them and this one, in the pipeline's order. This one alone where
-            the pipeline is not known, as that of a component which was sourced into another."""
+            the pipeline is not known, as that of a component which was sourced into another.
+        """
         nlp = self.pipeline()
         components: list[object] = [] if nlp is None else [part for _, part in nlp.pipeline]
         found = [part for part in components if isinstance(part, Regressor)]
@@ -89,13 +97,9 @@ class Regressor:
         return found
 
     def check_keys(self) -> None:
-        """RAISES (ValueError): Another regressor of the pipeline writes to the same key."""
-        writers = {
-            key: peer.name
-            for peer in self.peers()
-            if peer is not self
-            for key in peer.output_keys.values()
-        }
+        """Raise a ValueError if another regressor of the pipeline writes to the same keys."""
+        others = [peer for peer in self.peers() if peer is not self]
+        writers = {key: peer.name for peer in others for key in peer.output_keys.values()}
         for key in self.output_keys.values():
             if key in writers:
                 raise ValueError(
@@ -104,16 +108,13 @@ class Regressor:
                     f"'{{name}}:{{target}}' in [components.{self.name}]."
                 )
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """RETURNS (tuple[str, ...]): The targets, where spaCy asks for labels, as for meta.json."""
-        return self.targets
-
-    @property
-    def output_keys(self) -> dict[str, str]:
-        """RETURNS (dict[str, str]): For each target, the key of its prediction in `doc.cats`."""
-        template = self.cfg["output_key"]
-        return {t: template.format(name=self.name, target=t) for t in self.targets}
+    def require_initialized(self) -> None:
+        """Raise a ValueError if the component has not learned any targets yet."""
+        if not self.targets:
+            raise ValueError(
+                f"Component {self.name!r} has not learned anything yet. Call nlp.initialize with "
+                "training examples, or load a trained pipeline."
+            )
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Predictions) -> None:
         """Write predictions to `doc.cats`, the first target's to `doc._.score`, and, where there
@@ -124,29 +125,30 @@ class Regressor:
         predictions (Predictions): What `predict` gave for them.
         """
         keys = list(self.output_keys.values())
-        intervals = quantiles = stds = None
+        # For each document, the values of all targets.
+        annotations: dict[str, list[list[Any]]] = {}
         if self.calibration is not None:
             ends = np.maximum(self.calibration.intervals(predictions), self.lowest)
-            intervals = self._unscale(ends)
+            annotations["interval"] = [list(map(tuple, row)) for row in self._unscale(ends)]
         if predictions.quantiles is not None:
-            quantiles = self._unscale(predictions.quantiles)
+            annotations["quantiles"] = [
+                [dict(zip(self.levels, values, strict=True)) for values in row]
+                for row in self._unscale(predictions.quantiles)
+            ]
         if self.has_std and predictions.spread is not None:
-            stds = predictions.spread * np.array(self.scale.std)
-        for i, (doc, row) in enumerate(zip(docs, predictions.values.tolist(), strict=True)):
-            doc.cats.update(zip(keys, row, strict=True))
-            set_annotation(doc, "score", row[0])
-            if intervals is not None:
-                _add(doc, "interval", keys, map(tuple, intervals[i].tolist()))
-            if quantiles is not None:
-                rows = [dict(zip(self.levels, q, strict=True)) for q in quantiles[i].tolist()]
-                _add(doc, "quantiles", keys, rows)
-            if stds is not None:
-                _add(doc, "std", keys, stds[i].tolist())
+            annotations["std"] = (predictions.spread * np.array(self.scale.std)).tolist()
+        for i, (doc, values) in enumerate(zip(docs, predictions.values.tolist(), strict=True)):
+            doc.cats.update(zip(keys, values, strict=True))
+            set_annotation(doc, "score", values[0])
+            for name, by_doc in annotations.items():
+                # Other regressors of the pipeline may have written theirs.
+                before = get_annotation(doc, name) or {}
+                set_annotation(doc, name, {**before, **dict(zip(keys, by_doc[i], strict=True))})
 
-    def _unscale(self, scaled: NDArray) -> NDArray:
-        """scaled (ndarray): Shape (documents, targets, n). RETURNS (ndarray): In the units."""
+    def _unscale(self, scaled: NDArray) -> list[list[list[float]]]:
+        """Convert values of the shape (documents, targets, n) to the targets' units."""
         columns = [self.scale.unscale(scaled[..., i]) for i in range(scaled.shape[-1])]
-        return np.stack(columns, axis=-1)
+        return np.stack(columns, axis=-1).tolist()
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Compare predictions with observed values, for all regressors of the pipeline at once, as
@@ -157,23 +159,46 @@ class Regressor:
             regressors as `merge_scores` has it.
         """
         examples = list(examples)
-        scores = {}
-        for peer in self.peers():
-            if peer.scorer is not None and peer.targets:
-                scores[peer.name] = peer.scorer(
+        return merge_scores(
+            {
+                peer.name: peer.scorer(
                     examples,
                     output_keys=peer.output_keys,
                     scale=peer.scale,
                     calibration=peer.calibration,
                     **kwargs,
                 )
-        return merge_scores(scores)
+                for peer in self.peers()
+                if peer.scorer is not None and peer.targets
+            }
+        )
+
+    def begin_training(self, nlp: Language | None, docs: Iterable[Doc]) -> None:
+        """Begin a training from scratch.
+
+        nlp (Language | None): The pipeline.
+        docs (Iterable[Doc]): The training documents.
+        """
+        if nlp is not None:
+            self.pipeline = PipelineReference(nlp)
+        self.record.begin(docs)
+        self.calibration = None
+
+    def end_step(self) -> None:
+        """Set how long training has taken, here and in the pipeline's meta.json."""
+        self.record.stop_clock()
+        nlp = self.pipeline()
+        if nlp is not None:
+            nlp.meta["training_seconds"] = round(self.record.seconds, 2)
+
+    def list_covariates(self, nlp: Language | None) -> None:
+        """List the covariates that documents must have in the pipeline's meta.json."""
+        names = [name for name in self.cfg["covariates"] if name != LOG_LENGTH]
+        if nlp is not None and names:
+            nlp.meta.setdefault("covariates", {})[self.name] = names
 
     def was_trained_on(self, docs: Sequence[Doc]) -> NDArray[np.bool_]:
-        """Say which texts were trained on.
-
-        docs (Sequence[Doc]): Some documents.
-        RETURNS (ndarray): For each, whether a training document had the same text."""
+        """Find documents whose text a training document had, too, as an array of booleans."""
         return self.record.holds(docs)
 
     def forget_training_texts(self) -> None:
@@ -182,7 +207,7 @@ class Regressor:
         self.record.forget_texts()
 
     def _learned(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): What all regressors save, for msgpack."""
+        """Collect what all regressors save, for msgpack."""
         return {
             "scale": self.scale.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
@@ -196,53 +221,22 @@ class Regressor:
         self.record = TrainingRecord.from_dict(data["record"])
         self.check_keys()
 
-    def begin_training(self, nlp: Language | None, docs: Iterable[Doc]) -> None:
-        """Begin a training from scratch.
-
-        nlp (Language | None): The pipeline. docs (Iterable[Doc]): The training documents."""
-        if nlp is not None:
-            self.pipeline = PipelineReference(nlp)
-        self.record.begin(docs)
-        self.calibration = None
-
-    def end_step(self) -> None:
-        """Note how long training has taken, here and in the pipeline's meta.json."""
-        self.record.stop_clock()
-        nlp = self.pipeline()
-        if nlp is not None:
-            nlp.meta["training_seconds"] = round(self.record.seconds, 2)
-
-    def list_covariates(self, nlp: Language | None) -> None:
-        """Name the covariates that documents must have in the pipeline's meta.json.
-
-        nlp (Language | None): The pipeline."""
-        names = [name for name in self.cfg["covariates"] if name != LOG_LENGTH]
-        if nlp is not None and names:
-            nlp.meta.setdefault("covariates", {})[self.name] = names
-
-    def require_initialized(self) -> None:
-        """RAISES (ValueError): The component has not learned any targets yet."""
-        if not self.targets:
-            raise ValueError(
-                f"Component {self.name!r} has not learned anything yet. Call nlp.initialize with "
-                "training examples, or load a trained pipeline."
-            )
-
-
-def _add(doc: Doc, name: str, keys: Sequence[str], values: Iterable[Any]) -> None:
-    # To those of another regressor in the same pipeline.
-    before = get_annotation(doc, name) or {}
-    set_annotation(doc, name, {**before, **dict(zip(keys, values, strict=True))})
-
 
 def has_words(docs: Iterable[Doc]) -> NDArray[np.bool_]:
-    """RETURNS (ndarray): For each document, whether it holds more than white space."""
+    """Find documents that hold more than white space, as an array of booleans."""
     return np.array([not all(doc.to_array(IS_SPACE)) for doc in docs], dtype=bool)
 
 
 def check_choice(setting: str, value: str, choices: Iterable[str], where: str) -> str:
-    """RETURNS (str): The value, if it is one of the choices.
-    RAISES (ValueError): It is not."""
+    """Check a setting that takes one of a few values.
+
+    setting (str): Its name.
+    value (str): What it was set to.
+    choices (Iterable[str]): The values that it takes.
+    where (str): Where it was set, for the error.
+    RETURNS (str): The value.
+    RAISES (ValueError): It is none of them.
+    """
     if value not in choices:
         raise ValueError(
             f"{setting} is {value!r} in {where}. Expected one of "
@@ -252,7 +246,11 @@ def check_choice(setting: str, value: str, choices: Iterable[str], where: str) -
 
 
 def check_output_key(output_key: str, name: str) -> str:
-    """RETURNS (str): The template, if it is one.
+    """Check the template of the keys in `doc.cats`.
+
+    output_key (str): The template.
+    name (str): The component's name, for the error.
+    RETURNS (str): The template.
     RAISES (ValueError): It does not hold {target}, or holds something else than {name}.
     """
     try:
