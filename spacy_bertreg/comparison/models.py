@@ -1,8 +1,8 @@
-"""What is compared: trained pipelines, files of predictions, and two that know next to nothing."""
+"""The models of a comparison: trained pipelines, tables of predictions, and two baselines."""
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,24 +10,25 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import spacy
-from numpy.typing import NDArray
 from spacy.language import Language
 
 from ..data.annotations import get_annotation
 from ..data.covariates import COVARIATES
 from ..data.tables.kinds import TableOptions
 from ..data.text_length import any_length
+from ..evaluation.metrics import Floats
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
 from ..training.freeze_report import has_weights, pipeline_freeze_report
 from .prediction_files import is_table, read_predictions
-from .test_set import TestSet, lengths, read_docs
+from .test_set import TestSet, count_words, read_docs
 
-Floats = NDArray[np.float64]
-
+# Names of the baselines.
 MEAN, LINE = "training mean", "line on log length"
+COSTS = ("trained_parameters", "training_seconds", "documents_per_second", "bytes")
+# How many texts a pipeline reads before its speed is measured.
 WARM_UP = 64
 
 
@@ -35,8 +36,8 @@ WARM_UP = 64
 class Run:
     """One training of a model.
 
-    name (str): Which, as "seed-0".
-    path (str): Its pipeline or file; empty for a baseline.
+    name (str): Its name, as "seed-0".
+    path (str): Its pipeline or table; empty for a baseline.
     predictions (dict[str, ndarray]): By target, a prediction for each document of the test set,
         NaN where there is none.
     intervals (dict[str, ndarray]): By target of a calibrated regressor, the low and high ends,
@@ -57,11 +58,11 @@ class Model:
     """Something that predicts, trained once or several times.
 
     name (str): Its name.
-    kind (str): "pipeline", "predictions" (a file) or "baseline".
+    kind (str): "pipeline", "predictions" (a table) or "baseline".
     runs (list[Run]): One for each seed.
-    costs (dict[str, float | None]): Means over the runs; None where unknown: `trained_parameters`;
-        `training_seconds`, of all trainings, from the beginning of each to its last update;
-        `documents_per_second`, of reading the test set's texts; `bytes` on disk.
+    costs (dict[str, float | None]): By the names in `COSTS`, means over the runs, None where
+        unknown: `training_seconds` is of all trainings, from the beginning of each to its last
+        update; `documents_per_second` of reading the test set's texts; `bytes` on disk.
     """
 
     name: str
@@ -70,11 +71,8 @@ class Model:
     costs: dict[str, float | None] = field(default_factory=dict)
 
 
-COSTS = ("trained_parameters", "training_seconds", "documents_per_second", "bytes")
-
-
 def find_models(sources: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """Settle which models there are, and their runs.
+    """List the models of a comparison, and their runs.
 
     sources (Iterable[str]): Pipelines (folders or packages), folders with a pipeline for each seed
         (`seed-0/model-best`, ...), and tables of predictions, each as PATH or NAME=PATH; what
@@ -126,39 +124,43 @@ def read_models(
     test: TestSet,
     options: TableOptions | None = None,
 ) -> list[Model]:
-    """Read one source's models.
+    """Let the runs of a model predict the test set, or read their predictions.
 
-    name (str): The source's. runs (Sequence[tuple[str, str]]): Name and path of each.
+    name (str): The model's name.
+    runs (Sequence[tuple[str, str]]): Name and path of each run.
     test (TestSet): What to predict.
-    options (TableOptions | None): How files of predictions are written; None to detect it.
+    options (TableOptions | None): How tables of predictions are written; None to detect it.
     RETURNS (list[Model]): Predictions and costs: one model, or, of pipelines in which several
         regressors predict the same target, one for each, called NAME:COMPONENT.
-    RAISES (ValueError): A pipeline has no regressor, or a file of predictions does not fit the test
-        set.
+    RAISES (ValueError): A pipeline has no regressor, or a table of predictions does not fit the
+        test set.
     """
     if all(is_table(path) for _, path in runs):
         read = [Run(run, path, read_predictions(path, test, options)) for run, path in runs]
         return [Model(name, "predictions", read, dict.fromkeys(COSTS))]
     by_component: dict[str, list[Run]] = {}
     costs = []
-    for run, path in runs:
+    for run_name, path in runs:
         nlp = spacy.load(path)
-        predicted, rate = _predict(nlp, run, path, test)
-        for component, own in predicted.items():
-            by_component.setdefault(component, []).append(own)
+        predicted, rate = _predict(nlp, run_name, path, test)
+        for component, run in predicted.items():
+            by_component.setdefault(component, []).append(run)
         costs.append({**_costs(nlp), "documents_per_second": rate})
     means = pd.DataFrame(costs, dtype=float).mean()
     known = {c: None if pd.isna(means[c]) else float(means[c]) for c in COSTS}
     return [
-        Model(f"{name}:{component}" if component else name, "pipeline", own, known)
-        for component, own in by_component.items()
+        Model(f"{name}:{component}" if component else name, "pipeline", component_runs, known)
+        for component, component_runs in by_component.items()
     ]
 
 
 def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[str, Run], float]:
-    """RETURNS (tuple): Predictions and intervals, by component if several predict the same target,
-    else under ""; and texts per second."""
-    regressors = [part for part in _regressors(nlp) if part.targets]
+    """Predict the test set with a pipeline.
+
+    RETURNS (tuple): The run, by component if several predict the same target, else under ""; and
+        texts per second.
+    """
+    regressors = [regressor for regressor in _regressors(nlp) if regressor.targets]
     if not regressors:
         raise ValueError(f"The pipeline {path} has no regressor. It has: {nlp.pipe_names}.")
     targets = [target for regressor in regressors for target in regressor.targets]
@@ -166,45 +168,26 @@ def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[s
         if target not in test.gold or test.gold[target].isna().all():
             raise ValueError(f"{test.path} has no values for {target!r}, which {path} predicts.")
     inputs = [(t, {COVARIATES: c}) for t, c in zip(test.texts, test.covariates, strict=True)]
-    keys = [key for regressor in regressors for key in regressor.output_keys.values()]
     with any_length(nlp):
         for _ in nlp.pipe(inputs[:WARM_UP], as_tuples=True):
             pass
         start = time.perf_counter()
         rows = [
-            ([doc.cats[key] for key in keys], get_annotation(doc, "interval") or {})
+            (doc.cats, get_annotation(doc, "interval"))
             for doc, _ in nlp.pipe(inputs, as_tuples=True)
         ]
         rate = len(rows) / (time.perf_counter() - start)
-    values = np.array([row for row, _ in rows], dtype=np.float64)
-    columns = dict(zip(keys, values.T, strict=True))
     is_ambiguous = len(set(targets)) < len(targets)
     groups = {r.name: [r] for r in regressors} if is_ambiguous else {"": regressors}
-    runs = {
-        component: _run(name, path, own, columns, [ends for _, ends in rows])
-        for component, own in groups.items()
-    }
+    runs = {component: Run(name, path, {}) for component in groups}
+    for component, run in runs.items():
+        for regressor in groups[component]:
+            for place, (target, key) in enumerate(regressor.output_keys.items()):
+                run.predictions[target] = np.array([cats[key] for cats, _ in rows], dtype=float)
+                if regressor.calibration is not None:
+                    run.intervals[target] = np.array([ends[key] for _, ends in rows])
+                    run.calibrations[target] = (regressor.calibration, place)
     return runs, rate
-
-
-def _run(
-    name: str,
-    path: str,
-    regressors: Sequence[Regressor],
-    columns: Mapping[str, Floats],
-    ends: Sequence[Mapping[str, tuple[float, float]]],
-) -> Run:
-    """RETURNS (Run): What regressors with different targets predict."""
-    keys = {target: key for part in regressors for target, key in part.output_keys.items()}
-    calibrations = {
-        target: (regressor.calibration, regressor.targets.index(target))
-        for regressor in regressors
-        for target in regressor.targets
-        if regressor.calibration is not None
-    }
-    intervals = {target: np.array([own[keys[target]] for own in ends]) for target in calibrations}
-    predictions = {target: columns[key] for target, key in keys.items()}
-    return Run(name, path, predictions, intervals, calibrations)
 
 
 def _regressors(nlp: Language) -> list[Regressor]:
@@ -213,27 +196,28 @@ def _regressors(nlp: Language) -> list[Regressor]:
 
 
 def _costs(nlp: Language) -> dict[str, float | None]:
-    report = pipeline_freeze_report(nlp).to_dict() if has_weights(nlp) else None
-    parameters = report["trainable"] if report else 0
+    has_transformer = has_weights(nlp)
+    parameters = 0
+    if has_transformer:
+        parameters = int(pipeline_freeze_report(nlp).blocks["trainable"].sum())
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
         if isinstance(component, DictionaryRegressor):
             parameters += component.n_parameters
-        elif not report and getattr(component, "is_trainable", False):
-            nodes = list(component.model.walk())
+        elif not has_transformer and getattr(component, "is_trainable", False):
+            nodes = component.model.walk()
             parameters += sum(n.get_param(p).size for n in nodes for p in n.param_names)
-    files = [file for file in nlp.path.rglob("*") if file.is_file()]
     # Regressors of one pipeline learn at the same time.
     seconds = max((regressor.record.seconds for regressor in _regressors(nlp)), default=0.0)
     return {
         "trained_parameters": parameters,
         "training_seconds": seconds or None,
-        "bytes": sum(file.stat().st_size for file in files),
+        "bytes": sum(file.stat().st_size for file in nlp.path.rglob("*") if file.is_file()),
     }
 
 
 def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[Model]:
-    """Models that know next to nothing, with which to compare.
+    """Make two models that know next to nothing, with which to compare.
 
     train (str | Path): The training set, a .spacy file.
     test (TestSet): The documents to predict.
@@ -244,7 +228,7 @@ def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[
         target.
     """
     docs = read_docs(train)
-    log_length, test_length = np.log1p(lengths(docs)), np.log1p(test.lengths)
+    log_length, test_length = np.log1p(count_words(docs)), np.log1p(test.lengths)
     mean, line = {}, {}
     for target in targets:
         gold = np.array([observed_values(d).get(target, np.nan) for d in docs], dtype=np.float64)

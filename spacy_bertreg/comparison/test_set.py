@@ -80,7 +80,7 @@ def read_test_set(path: str | Path) -> TestSet:
         groups,
         texts,
         [doc.user_data.get(COVARIATES) for doc in docs],
-        lengths(docs),
+        count_words(docs),
         gold,
     )
 
@@ -99,8 +99,8 @@ def read_docs(path: str | Path) -> list[Doc]:
     return docs
 
 
-def lengths(docs: Sequence[Doc]) -> NDArray[np.int64]:
-    """RETURNS (ndarray): The number of words of each document: tokens that aren't white space."""
+def count_words(docs: Sequence[Doc]) -> NDArray[np.int64]:
+    """Count each document's words: tokens that aren't white space."""
     return np.array([len(doc) - int(doc.to_array(IS_SPACE).sum()) for doc in docs], dtype=np.int64)
 
 
