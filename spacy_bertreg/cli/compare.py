@@ -46,16 +46,15 @@ def compare_cli(
     Score models on the same test set, and say which is best, by how much, and how sure that is.
     """
     from ..comparison.compare import compare
+    from ..comparison.files import check_output, write_comparison
     from ..comparison.models import MEAN, find_models
     from ..comparison.tables import (
-        check_output,
         cost_table,
         coverage_table,
         describe_intervals,
         difference_table,
+        metric_table,
         run_table,
-        score_table,
-        write_comparison,
     )
     from ..data.tables.kinds import TableOptions
 
@@ -69,13 +68,12 @@ def compare_cli(
         test, models, train=train, n_resamples=resamples, seed=seed, options=options
     )
     paths = [] if output is None else write_comparison(comparison, output)
-    scores = score_table(comparison, intervals=False)
-    scores["R²"] = score_table(comparison)["R²"]
+    metrics = metric_table(comparison, intervals=["r2"])
     differences = difference_table(comparison).drop(columns="MSE")
     # A difference from the training mean says what R² says already.
     differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
     further = [make(comparison) for make in (run_table, coverage_table, cost_table)]
-    for table in (scores, differences, *further):
+    for table in (metrics, differences, *further):
         if len(table):
             print_table(table, max_col=60)
     msg.text(describe_intervals(comparison))

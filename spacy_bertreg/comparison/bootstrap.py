@@ -1,4 +1,4 @@
-"""How sure scores are: the bootstrap over groups of documents.
+"""How sure metrics are: the bootstrap over groups of documents.
 
 Whole groups are drawn with replacement (the cluster bootstrap), the same ones for all models, so
 that differences are paired. Intervals are percentiles of the draws: Efron, B. & Tibshirani, R. J.
@@ -10,24 +10,34 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..evaluation.metrics import METRICS, Floats, mean_ranks, value_codes
+from ..evaluation.metrics import Floats, mean_ranks, value_codes
 
 LEVEL = 0.95
 # With fewer, there is nothing to draw, and no interval.
 FEWEST_GROUPS = 2
-# The metrics of `spacy evaluate`, and beside R² what it would be if the reader could move and
-# stretch the predictions afterwards: a shift in level between training and test set is an error in
-# R², and none in this.
-MEASURES = ("r2", "pearson_squared", *(name for name in METRICS if name != "r2"))
+# The metrics of a comparison, with their titles: those of `spacy evaluate`, and beside R² what it
+# would be if the reader could move and stretch the predictions afterwards. A shift in level between
+# training and test set is an error in R², and none in r².
+METRIC_TITLES = {
+    "r2": "R²",
+    "pearson_squared": "r²",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+}
 
 
 class Bootstrap:
-    """Draws from a test set, on which models are scored."""
+    """Draws from a test set, on which models are evaluated."""
 
     def __init__(
         self, gold: Floats, groups: Sequence[str], *, n_resamples: int = 2000, seed: int = 0
     ) -> None:
-        """gold (ndarray): Observed values, shape (documents,), finite.
+        """Draw groups of documents.
+
+        gold (ndarray): Observed values, shape (documents,), finite.
         groups (Sequence[str]): The group of each document.
         n_resamples (int): How many draws.
         seed (int): Their seed.
@@ -40,12 +50,14 @@ class Bootstrap:
         self._gold = gold
 
     def metrics(self, predicted: Floats) -> dict[str, Floats]:
-        """predicted (ndarray): Predictions for the same documents.
-        RETURNS (dict[str, ndarray]): For each of `MEASURES`, its value in each draw; NaN where it
-            is undefined. Of one group, all draws are the same, and say nothing: all are NaN.
+        """Compute the metrics of a model in each draw.
+
+        predicted (ndarray): Its predictions, shape (documents,).
+        RETURNS (dict[str, ndarray]): By the names in `METRIC_TITLES`, shape (draws,); NaN where
+            undefined. Of one group, all draws are the same, and say nothing: all are NaN.
         """
         if self.n_groups < FEWEST_GROUPS or not np.isfinite(predicted).all():
-            return {name: np.full(len(self._counts), np.nan) for name in MEASURES}
+            return {name: np.full(len(self._counts), np.nan) for name in METRIC_TITLES}
         error = predicted - self._gold
         # Around the means, where sums of squares lose no digits; no metric depends on the origin.
         y, x = self._gold - self._gold.mean(), predicted - predicted.mean()
@@ -53,7 +65,7 @@ class Bootstrap:
             np.ones_like(y), y, x, y * y, x * x, x * y, error**2, np.abs(error)
         )
         with np.errstate(divide="ignore", invalid="ignore"):
-            total_y, total_x = _spread(yy, sum_y, n), _spread(xx, sum_x, n)
+            total_y, total_x = _variation(yy, sum_y, n), _variation(xx, sum_x, n)
             pearson = (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x)
             return {
                 "r2": 1 - squared / total_y,
@@ -66,18 +78,18 @@ class Bootstrap:
             }
 
     def mean(self, values: Floats) -> Floats:
-        """values (ndarray): A number for each document.
-        RETURNS (ndarray): Their mean in each draw; NaN if there is but one group."""
+        """Compute the mean of a number for each document, shape (documents,), in each draw.
+
+        RETURNS (ndarray): The means, shape (draws,); NaN if there is but one group.
+        """
         if self.n_groups < FEWEST_GROUPS:
             return np.full(len(self._counts), np.nan)
         total, n = self._sums(values, np.ones_like(values))
         return total / n
 
     def _sums(self, *values: Floats) -> Floats:
-        """RETURNS (ndarray): The sum of each kind of value in each draw, shape (values, draws)."""
-        by_group = np.zeros((len(values), self.n_groups))
-        for row, value in zip(by_group, values, strict=True):
-            np.add.at(row, self._codes, value)
+        """Sum each kind of value in each draw, shape (values, draws)."""
+        by_group = np.array([np.bincount(self._codes, value) for value in values])
         return by_group @ self._counts.T
 
     def _spearman(self, predicted: Floats) -> Floats:
@@ -93,9 +105,12 @@ class Bootstrap:
 
 
 def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
-    """draws (ndarray): A statistic in each draw. level (float): Wished coverage, 0 to 1.
-    RETURNS (tuple[float, float]): The percentile interval; draws in which the statistic is
-        undefined are left out. NaN where it is in more than one in a hundred.
+    """Compute the percentile interval of a statistic.
+
+    draws (ndarray): Its value in each draw.
+    level (float): Wished coverage, 0 to 1.
+    RETURNS (tuple[float, float]): The low and the high end. Draws in which the statistic is
+        undefined are left out; NaN where it is in more than one in a hundred.
     """
     undefined = np.isnan(draws)
     if undefined.mean() > 0.01:
@@ -105,13 +120,12 @@ def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
 
 
 def relative(value: Floats, baseline: Floats) -> Floats:
-    """RETURNS (ndarray): The difference as a share of the baseline; NaN where that is not
-    positive."""
+    """Compute the difference as a share of the baseline; NaN where that is not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(baseline > 0, (value - baseline) / baseline, np.nan)
 
 
-def _spread(squares: Floats, sums: Floats, n: Floats) -> Floats:
-    """RETURNS (ndarray): Sum of squared deviations from the mean; NaN for none but rounding."""
-    spread = squares - sums**2 / n
-    return np.where(spread > 1e-12 * squares, spread, np.nan)
+def _variation(squares: Floats, sums: Floats, n: Floats) -> Floats:
+    """Sum the squared deviations from the mean; NaN where there are none but rounding."""
+    variation = squares - sums**2 / n
+    return np.where(variation > 1e-12 * squares, variation, np.nan)

@@ -1,6 +1,6 @@
 """Which model predicts best, by how much, and how sure that is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -11,34 +11,32 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.tables.kinds import TableOptions
-from ..evaluation.metrics import METRICS
+from ..evaluation.metrics import Floats, compute_metrics
 from ..targets.intervals import is_inside
-from .bootstrap import LEVEL, MEASURES, Bootstrap, interval, relative
+from .bootstrap import LEVEL, METRIC_TITLES, Bootstrap, interval, relative
 from .models import LINE, MEAN, Model, Run, baselines, find_models, read_models
 from .test_set import TestSet, read_test_set
-from .verdict import coverage_warnings, divergence, verdicts, warnings
+from .verdict import coverage_warnings, find_failures, find_warnings, verdicts
 
-Floats = NDArray[np.float64]
-
-# What pairs of models are compared in.
-COMPARED = ("r2", "mse")
+# Of a model, for each metric: the mean over its runs, and behind it that of each draw.
+Estimates = dict[str, Floats]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores of models, how they differ, and what they cost.
+    """Metrics of models, how they differ, and what they cost.
 
     test (TestSet): The documents.
     models (list[Model]): In the order given, then the baselines.
-    scores (DataFrame): For each target and model: `model`, `target`, `n` documents, `n_groups`, and
-        each of `MEASURES` with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with several
-        runs their mean: what one more training can be expected to reach.
+    metrics (DataFrame): For each target and model: `model`, `target`, `n` documents, `n_groups`,
+        and each of `METRIC_TITLES` with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with
+        several runs their mean: what one more training can be expected to reach.
     runs (DataFrame): For each target, model and run the metrics, and `diverged`: why the run is
         taken for a failed one, or None.
     differences (DataFrame): For each target and pair, `model` and `baseline`: of R² and MSE the
         `r2_difference` and the `r2_change`, which is the difference as a share of the baseline's
         value, as Wang 2024 states them, each with its paired interval. The change is NaN where the
-        interval of the baseline's own value holds 0 or less.
+        interval of the baseline's value reaches 0.
     coverage (DataFrame): For each target, model and run with calibrated intervals: `model`, `run`,
         `target`, `method`, `level`, `n_calibration` documents, and on the test set the `coverage`
         (share of values inside) with its bootstrap interval, the shares `below` and `above`, the
@@ -51,7 +49,7 @@ class Comparison:
 
     test: TestSet
     models: list[Model]
-    scores: pd.DataFrame
+    metrics: pd.DataFrame
     runs: pd.DataFrame
     differences: pd.DataFrame
     coverage: pd.DataFrame
@@ -60,25 +58,25 @@ class Comparison:
     settings: dict[str, Any]
 
     def predictions(self) -> pd.DataFrame:
-        """RETURNS (DataFrame): For each target and document with a known value: `target`, `id`,
-        `group`, `length` in words, `gold`, and a column for each run of each model."""
+        """Collect the predictions of all models.
+
+        RETURNS (DataFrame): For each target and document with a known value: `target`, `id`,
+            `group`, `length` in words, `gold`, and a column for each run of each model.
+        """
         frames = []
-        for target in self.scores["target"].unique():
-            known = self.test.gold[target].notna().to_numpy()
-            frame = pd.DataFrame(
-                {
-                    "target": target,
-                    "id": self.test.ids,
-                    "group": self.test.groups,
-                    "length": self.test.lengths,
-                    "gold": self.test.gold[target],
-                }
-            )
+        for target in self.metrics["target"].unique():
+            columns: dict[str, Any] = {
+                "target": target,
+                "id": self.test.ids,
+                "group": self.test.groups,
+                "length": self.test.lengths,
+                "gold": self.test.gold[target],
+            }
             for model in self.models:
                 for run in model.runs:
-                    column = model.name if len(model.runs) == 1 else f"{model.name}:{run.name}"
-                    frame[column] = run.predictions.get(target, np.nan)
-            frames.append(frame[known])
+                    name = model.name if len(model.runs) == 1 else f"{model.name}:{run.name}"
+                    columns[name] = run.predictions.get(target, np.nan)
+            frames.append(pd.DataFrame(columns).dropna(subset="gold"))
         return pd.concat(frames, ignore_index=True)
 
 
@@ -91,7 +89,7 @@ def compare(
     seed: int = 0,
     options: TableOptions | None = None,
 ) -> Comparison:
-    """Score models on one test set, with bootstrap intervals over its groups.
+    """Evaluate models on one test set, with bootstrap intervals over its groups.
 
     test (str | Path): A .spacy file with observed targets.
     sources (Sequence[str]): Trained pipelines, folders of their seeds, and tables of predictions;
@@ -115,76 +113,83 @@ def compare(
             "baselines (the mean, and a line on document length) are made; --train names it."
         )
     models: list[Model] = []
-    for name, runs in found.items():
-        models += read_models(name, runs, documents, options)
+    for name, paths in found.items():
+        models += read_models(name, paths, documents, options)
     targets = list(dict.fromkeys(t for m in models for r in m.runs for t in r.predictions))
     models += baselines(train, documents, targets)
     parts = [_compare(target, models, documents, n_resamples, seed) for target in targets]
-    scores, runs, differences, coverage = (
+    metrics, runs, differences, coverage = (
         pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)
     )
+    warnings = find_warnings(models, metrics, runs, differences, documents.unit)
+    settings = {
+        "test": str(test),
+        "train": str(train),
+        "interval": {
+            "level": LEVEL,
+            "method": "percentile bootstrap",
+            "unit": documents.unit,
+            "n_resamples": n_resamples,
+            "seed": seed,
+        },
+    }
     return Comparison(
         documents,
         models,
-        scores,
+        metrics,
         runs,
         differences,
         coverage,
-        verdicts(scores, differences),
-        warnings(models, scores, runs, differences, documents.unit) + coverage_warnings(coverage),
-        {
-            "test": str(test),
-            "train": str(train),
-            "interval": {
-                "level": LEVEL,
-                "method": "percentile bootstrap",
-                "unit": documents.unit,
-                "n_resamples": n_resamples,
-                "seed": seed,
-            },
-        },
+        verdicts(metrics, differences),
+        warnings + coverage_warnings(coverage),
+        settings,
     )
 
 
 def _compare(
     target: str, models: Iterable[Model], test: TestSet, n_resamples: int, seed: int
 ) -> tuple[pd.DataFrame, ...]:
-    """RETURNS (tuple): Scores, runs, differences and coverage for one target."""
+    """Compute the tables of metrics, runs, differences and coverage for one target."""
     known = np.flatnonzero(test.gold[target].notna())
     gold = test.gold[target].to_numpy()[known]
     bootstrap = Bootstrap(gold, [test.groups[i] for i in known], n_resamples=n_resamples, seed=seed)
-    scores, runs, coverage, draws, points = [], [], [], {}, {}
+    rows, run_rows, coverage_rows = [], [], []
+    estimates: dict[str, Estimates] = {}
     for model in models:
-        predicted = [r.predictions[target][known] for r in model.runs if target in r.predictions]
-        if not predicted:
+        runs = [run for run in model.runs if target in run.predictions]
+        if not runs:
             continue
-        own = [_metrics(gold, p) for p in predicted]
-        for run, metrics in zip(model.runs, own, strict=True):
-            runs.append({"model": model.name, "run": run.name, "target": target, **metrics})
+        by_run = []
+        for run in runs:
+            label = {"model": model.name, "run": run.name, "target": target}
+            predicted = run.predictions[target][known]
+            metrics, draws = _metrics(gold, predicted), bootstrap.metrics(predicted)
+            by_run.append({name: np.r_[metrics[name], draws[name]] for name in METRIC_TITLES})
+            run_rows.append(label | metrics)
             if target in run.intervals:
-                own_run = {"model": model.name, "run": run.name, "target": target}
-                coverage.append(own_run | _coverage(run, target, gold, known, bootstrap))
-        drawn = [bootstrap.metrics(p) for p in predicted]
-        draws[model.name] = {m: np.mean([d[m] for d in drawn], axis=0) for m in MEASURES}
-        points[model.name] = {m: float(np.mean([metrics[m] for metrics in own])) for m in MEASURES}
-        row = {
-            "model": model.name,
-            "target": target,
-            "n": len(gold),
-            "n_groups": bootstrap.n_groups,
-        }
-        for metric in MEASURES:
-            row[metric] = points[model.name][metric]
-            row[f"{metric}_low"], row[f"{metric}_high"] = interval(draws[model.name][metric])
-        scores.append(row)
+                coverage_rows.append(label | _coverage(run, target, gold, known, bootstrap))
+        means = {name: np.mean([values[name] for values in by_run], axis=0) for name in by_run[0]}
+        estimates[model.name] = means
+        label = {"model": model.name, "target": target}
+        size = {"n": len(gold), "n_groups": bootstrap.n_groups}
+        rows.append(label | size | _with_intervals(means))
     differences = [
-        {"model": a, "baseline": b, "target": target}
-        | _difference(points[a], points[b], draws[a], draws[b])
-        for a, b in _pairs(points)
+        {"model": a, "baseline": b, "target": target} | _difference(estimates[a], estimates[b])
+        for a, b in _pairs(estimates)
     ]
-    table = pd.DataFrame(runs)
-    table["diverged"] = pd.Series(divergence(table), dtype=object)
-    return pd.DataFrame(scores), table, pd.DataFrame(differences), pd.DataFrame(coverage)
+    run_table = pd.DataFrame(run_rows)
+    run_table["diverged"] = pd.Series(find_failures(run_table), dtype=object)
+    return pd.DataFrame(rows), run_table, pd.DataFrame(differences), pd.DataFrame(coverage_rows)
+
+
+def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:
+    """Compute the metrics, NaN where undefined, as for predictions that are not finite."""
+    if not np.isfinite(predicted).all():
+        return dict.fromkeys(METRIC_TITLES, np.nan)
+    found = compute_metrics(gold, predicted)
+    values = {name: np.nan if value is None else value for name, value in found.items()}
+    values["pearson_squared"] = values["pearson"] ** 2
+    return {name: values[name] for name in METRIC_TITLES}
 
 
 def _coverage(
@@ -193,16 +198,13 @@ def _coverage(
     calibration, place = run.calibrations[target]
     ends = run.intervals[target][known]
     inside = is_inside(gold, ends).astype(float)
-    low, high = interval(bootstrap.mean(inside))
     # Why a promise was broken: all predictions too high or too low, or more scatter on both sides.
     mean_error = float((run.predictions[target][known] - gold).mean())
     return {
         "method": calibration.method,
         "level": calibration.level,
         "n_calibration": calibration.n[place],
-        "coverage": float(inside.mean()),
-        "coverage_low": low,
-        "coverage_high": high,
+        **_with_intervals({"coverage": np.r_[inside.mean(), bootstrap.mean(inside)]}),
         "mean_width": float(np.diff(ends, axis=1).mean()),
         "below": float((gold < ends[:, 0]).mean()),
         "above": float((gold > ends[:, 1]).mean()),
@@ -211,42 +213,30 @@ def _coverage(
     }
 
 
-def _pairs(names: Iterable[str]) -> list[tuple[str, str]]:
-    """RETURNS (list): Each model with those before it, then each with the baselines."""
-    trivial = [name for name in names if name in (MEAN, LINE)]
+def _pairs(names: Collection[str]) -> list[tuple[str, str]]:
+    """Pair each model with those before it, then each with the baselines."""
+    trivial = [name for name in (LINE, MEAN) if name in names]
     others = [name for name in names if name not in trivial]
     pairs = [(later, earlier) for earlier, later in combinations(others, 2)]
-    pairs += [(name, baseline) for baseline in reversed(trivial) for name in others]
-    return [*pairs, *combinations(reversed(trivial), 2)]
+    pairs += [(name, baseline) for baseline in trivial for name in others]
+    return [*pairs, *combinations(trivial, 2)]
 
 
-def _difference(
-    point: dict[str, float],
-    baseline: dict[str, float],
-    draws: dict[str, Floats],
-    baseline_draws: dict[str, Floats],
-) -> dict[str, float]:
+def _difference(model: Estimates, baseline: Estimates) -> dict[str, float]:
+    differences = {}
+    for metric in ("r2", "mse"):
+        a, b = model[metric], baseline[metric]
+        differences[f"{metric}_difference"] = a - b
+        # A share of what may be nothing could be any number.
+        is_positive = interval(b[1:])[0] > 0
+        differences[f"{metric}_change"] = relative(a, b if is_positive else np.full_like(b, np.nan))
+    return _with_intervals(differences)
+
+
+def _with_intervals(estimates: Estimates) -> dict[str, float]:
+    """Name the values, and the ends of their intervals."""
     row: dict[str, float] = {}
-    for metric in COMPARED:
-        own, other = np.array(point[metric]), np.array(baseline[metric])
-        a, b = draws[metric], baseline_draws[metric]
-        change, drawn = relative(own, other), relative(a, b)
-        if not interval(b)[0] > 0:
-            # A share of what may be nothing: it could be any number.
-            change, drawn = np.full_like(change, np.nan), np.full_like(drawn, np.nan)
-        for name, value, values in (("difference", own - other, a - b), ("change", change, drawn)):
-            low, high = interval(values)
-            key = f"{metric}_{name}"
-            row |= {key: float(value), f"{key}_low": low, f"{key}_high": high}
+    for name, values in estimates.items():
+        low, high = interval(values[1:])
+        row |= {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
     return row
-
-
-def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:
-    """RETURNS (dict[str, float]): The metrics, NaN where undefined, as for a prediction that is not
-    finite."""
-    if not np.isfinite(predicted).all():
-        return dict.fromkeys(MEASURES, np.nan)
-    found = {name: metric(gold, predicted) for name, metric in METRICS.items()}
-    values = {name: np.nan if value is None else value for name, value in found.items()}
-    values["pearson_squared"] = values["pearson"] ** 2
-    return {name: values[name] for name in MEASURES}

@@ -9,9 +9,12 @@ from .models import LINE, MEAN, Model
 
 # A run below this share of its model's best R² has failed.
 FAILED = 0.5
+# Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90:414-427, find too narrow
+# intervals below about this many clusters.
+FEW_GROUPS = 30
 
 
-def divergence(runs: pd.DataFrame) -> list[str | None]:
+def find_failures(runs: pd.DataFrame) -> list[str | None]:
     """Find failed trainings. Fine-tuning is known to fail with some seeds (Dodge et al. 2020,
     arXiv:2002.06305; Zhang et al. 2021, ICLR; Mosbach et al. 2021, ICLR).
 
@@ -23,50 +26,51 @@ def divergence(runs: pd.DataFrame) -> list[str | None]:
     mean = runs.loc[runs["model"] == MEAN, "r2"].max()
     best = runs.groupby("model")["r2"].transform("max")
     reasons: list[str | None] = []
-    for (_, run), top in zip(runs.iterrows(), best, strict=True):
+    for model, r2, best_r2 in zip(runs["model"], runs["r2"], best, strict=True):
         reason = None
-        if run["model"] not in (MEAN, LINE) and pd.notna(mean):
-            if pd.isna(run["r2"]):
+        if model not in (MEAN, LINE) and pd.notna(mean):
+            if pd.isna(r2):
                 reason = "its predictions are not finite"
-            elif run["r2"] <= max(mean, 0.0):
+            elif r2 <= max(mean, 0.0):
                 reason = "it is no better than the training mean"
-            elif run["r2"] < FAILED * top:
+            elif r2 < FAILED * best_r2:
                 reason = "its R² is less than half of its model's best run"
         reasons.append(reason)
     return reasons
 
 
-def verdicts(scores: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """scores (DataFrame), differences (DataFrame): As in `Comparison`.
-    RETURNS (DataFrame): For each `target` a `sentence`: which model is best, by how much more than
-        the next and than the first, and how sure that is.
+def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
+    """Say which model is best, by how much more than the next and than the first, and how sure
+    that is.
+
+    metrics (DataFrame): As in `Comparison`.
+    differences (DataFrame): As in `Comparison`.
+    RETURNS (DataFrame): For each `target` a `sentence`.
     """
     rows = [
         {"target": target, "sentence": _sentence(str(target), table, differences)}
-        for target, table in scores.groupby("target", sort=False)
+        for target, table in metrics.groupby("target", sort=False)
     ]
     return pd.DataFrame(rows)
 
 
-def _sentence(target: str, scores: pd.DataFrame, differences: pd.DataFrame) -> str:
-    known = scores[scores["r2"].notna()]
+def _sentence(target: str, metrics: pd.DataFrame, differences: pd.DataFrame) -> str:
+    known = metrics[metrics["r2"].notna()]
     if known.empty:
         return f"No model can be ranked on {target}: its observed values do not vary."
     ranked = known.sort_values("r2", ascending=False, kind="stable")
     best = ranked.iloc[0]
-    interval = f"95 % interval {best['r2_low']:.3f} to {best['r2_high']:.3f}"
-    if pd.isna(best["r2_low"]):
-        interval = "no interval"
+    ends = _interval(best["r2_low"], best["r2_high"], "95 % interval ")
     sentence = (
         f"On {best['n']} test documents, {best['model']} predicts {target} best: R² "
-        f"{best['r2']:.3f} ({interval})"
+        f"{best['r2']:.3f} ({ends})"
     )
     if best["model"] in (MEAN, LINE):
         return f"{sentence}. No model that reads the words does better."
     others = [m for m in ranked["model"] if m not in (MEAN, LINE, best["model"])]
     if not others:
         return f"{sentence}. That is {_lead(best['model'], LINE, target, differences)}."
-    first = next(m for m in scores["model"] if m in others)
+    first = next(m for m in metrics["model"] if m in others)
     leads = [f"{_lead(best['model'], others[0], target, differences)}, the next best"]
     if first != others[0]:
         leads.append(_lead(best["model"], first, target, differences))
@@ -74,11 +78,10 @@ def _sentence(target: str, scores: pd.DataFrame, differences: pd.DataFrame) -> s
 
 
 def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str:
-    """RETURNS (str): How much more the model reaches than the other, and whether that is sure."""
+    """Say how much more the model reaches than the other, and whether that is sure."""
     row, sign = find_pair(differences, model, other, target)
     low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
-    interval = "no interval" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
-    text = f"{sign * row['r2_difference']:.3f} ({interval}"
+    text = f"{sign * row['r2_difference']:.3f} ({_interval(low, high)}"
     if sign == 1 and pd.notna(row["r2_change"]):
         text += f"; {row['r2_change']:+.1%} in R²"
         if pd.notna(row["mse_change"]):
@@ -87,34 +90,46 @@ def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str
     return f"{text}){chance} more than {other}"
 
 
+def _interval(low: float, high: float, title: str = "") -> str:
+    return "no interval" if pd.isna(low) else f"{title}{low:.3f} to {high:.3f}"
+
+
 def find_pair(
     differences: pd.DataFrame, model: str, other: str, target: str
 ) -> tuple[pd.Series, int]:
-    """RETURNS (tuple[Series, int]): The row of two models, and -1 if it is of the other less the
-    first."""
-    of_target = differences[differences["target"] == target]
-    for a, b, sign in ((model, other, 1), (other, model, -1)):
-        rows = of_target[(of_target["model"] == a) & (of_target["baseline"] == b)]
-        if len(rows):
-            return rows.iloc[0], sign
+    """Look up the row of two models, and -1 if it is of the other less the first, else 1.
+
+    RAISES (KeyError): There is none.
+    """
+    pairs = differences[differences["target"] == target]
+    pairs = pairs.set_index(["model", "baseline"], drop=False)
+    for pair, sign in (((model, other), 1), ((other, model), -1)):
+        if pair in pairs.index:
+            return pairs.loc[pair], sign
     raise KeyError((model, other, target))
 
 
-def warnings(
+def find_warnings(
     models: Sequence[Model],
-    scores: pd.DataFrame,
+    metrics: pd.DataFrame,
     runs: pd.DataFrame,
     differences: pd.DataFrame,
     unit: str = "group",
 ) -> list[str]:
-    """models (Sequence[Model]), scores, runs, differences (DataFrame): As in `Comparison`.
+    """List what must not go unseen: failed runs, models that don't beat a line on document length,
+    a test set of few groups, and different numbers of seeds.
+
+    models (Sequence[Model]): As in `Comparison`, like the tables.
+    metrics (DataFrame): For each target and model.
+    runs (DataFrame): For each target, model and run.
+    differences (DataFrame): For each target and pair of models.
     unit (str): Of the bootstrap, see `TestSet`.
-    RETURNS (list[str]): Failed runs; models that don't beat a line on document length; a test set
-        of few groups."""
+    RETURNS (list[str]): A sentence for each.
+    """
     found = []
     for _, run in runs[runs["diverged"].notna()].iterrows():
         found.append(f"{run['model']}, {run['run']} failed on {run['target']}: {run['diverged']}.")
-    for target, table in scores[scores["r2"].notna()].groupby("target", sort=False):
+    for target, table in metrics[metrics["r2"].notna()].groupby("target", sort=False):
         for name in table["model"]:
             if name in (MEAN, LINE):
                 continue
@@ -135,21 +150,17 @@ def warnings(
                 f"The test set for {target} has {n_groups} {plural(unit)}: bootstrap intervals are "
                 f"too narrow with fewer than {FEW_GROUPS}."
             )
-    names = {len(m.runs) for m in models if m.kind == "pipeline"}
-    if len(names) > 1:
+    if len({len(m.runs) for m in models if m.kind == "pipeline"}) > 1:
         found.append("The models were not all trained with the same number of seeds.")
     return found
 
 
-def plural(unit: str) -> str:
-    """unit (str): Of the bootstrap, see `TestSet`. RETURNS (str): Several of them, in words."""
-    name, comma, rest = unit.partition(",")
-    return f"{name}s{comma}{rest}"
-
-
 def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
-    """coverage (DataFrame): As in `Comparison`.
-    RETURNS (list[str]): Intervals that hold surely fewer values than they promise, and why."""
+    """List intervals that surely hold fewer values than they promise, and say why.
+
+    coverage (DataFrame): As in `Comparison`.
+    RETURNS (list[str]): A text for each run and target.
+    """
     return [
         f"Intervals of {row['model']}, {row['run']} hold {row['coverage']:.0%} of the values of "
         f"{row['target']} where {row['level']:.0%} were promised: the test documents are not like "
@@ -162,6 +173,7 @@ def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
     ]
 
 
-# Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90:414-427, find too narrow
-# intervals below about this many clusters.
-FEW_GROUPS = 30
+def plural(unit: str) -> str:
+    """Put the unit of the bootstrap, see `TestSet`, in the plural."""
+    name, comma, rest = unit.partition(",")
+    return f"{name}s{comma}{rest}"

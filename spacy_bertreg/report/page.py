@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..comparison.tables import TITLES
+from ..comparison.bootstrap import METRIC_TITLES
 from ..comparison.verdict import plural
 from ..data.files import check_files, write_whole
 from . import numbers
@@ -59,7 +59,7 @@ def make_report(folder: str | Path) -> list[Path]:
         unit=unit.partition(",")[0],
         units=plural(unit),
         grouped=unit == "group",
-        metrics=TITLES,
+        metrics=METRIC_TITLES,
         texts_found=bool(texts),
         coloured=dictionary is not None,
     )
@@ -111,7 +111,7 @@ def _with_spread(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows += list(own)
         table = pd.DataFrame([row for row in rows if row["model"] == model])
         if len(table) > 1:
-            spread = {m: float(table[m].astype(float).std()) for m in TITLES if m in table}
+            spread = {m: float(table[m].astype(float).std()) for m in METRIC_TITLES if m in table}
             known = {m: value for m, value in spread.items() if pd.notna(value)}
             rows.append({"model": model, "run": "standard deviation", "is_spread": True} | known)
     return rows

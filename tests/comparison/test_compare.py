@@ -8,8 +8,9 @@ from conftest import ROOT, train
 
 from spacy_bertreg.comparison.bootstrap import Bootstrap
 from spacy_bertreg.comparison.compare import _coverage, compare
+from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.models import LINE, MEAN, Run
-from spacy_bertreg.comparison.tables import run_table, write_comparison
+from spacy_bertreg.comparison.tables import run_table
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.comparison.verdict import coverage_warnings
 from spacy_bertreg.data.convert import convert
@@ -59,29 +60,29 @@ def write_predictions(folder, tmp_path):
     return write
 
 
-def test_scores_are_those_that_spacy_evaluate_gives(folder, comparison):
-    scores = comparison.scores.set_index("model")
-    assert list(scores.index) == ["weak", "strong", MEAN, LINE]
+def test_metrics_are_those_that_spacy_evaluate_gives(folder, comparison):
+    metrics = comparison.metrics.set_index("model")
+    assert list(metrics.index) == ["weak", "strong", MEAN, LINE]
     for name in ("weak", "strong"):
         nlp = spacy.load(folder / name / "model-best")
         expected = nlp.evaluate(list(spacy.training.Corpus(folder / "test.spacy")(nlp)))
         for metric in METRICS:
-            assert scores.loc[name, metric] == pytest.approx(expected[f"reg_{metric}"], rel=1e-12)
-            low, high = scores.loc[name, [f"{metric}_low", f"{metric}_high"]]
-            assert low < scores.loc[name, metric] < high
-        assert scores.loc[name, "n"] == 200
+            assert metrics.loc[name, metric] == pytest.approx(expected[f"reg_{metric}"], rel=1e-12)
+            low, high = metrics.loc[name, [f"{metric}_low", f"{metric}_high"]]
+            assert low < metrics.loc[name, metric] < high
+        assert metrics.loc[name, "n"] == 200
 
 
 def test_differences_of_all_pairs(comparison):
-    scores = comparison.scores.set_index("model")
+    metrics = comparison.metrics.set_index("model")
     pairs = comparison.differences.set_index(["model", "baseline"])
     assert len(pairs) == 6
     row = pairs.loc[("strong", "weak")]
     assert row["r2_difference"] == pytest.approx(
-        scores.loc["strong", "r2"] - scores.loc["weak", "r2"]
+        metrics.loc["strong", "r2"] - metrics.loc["weak", "r2"]
     )
     assert row["mse_change"] == pytest.approx(
-        scores.loc["strong", "mse"] / scores.loc["weak", "mse"] - 1
+        metrics.loc["strong", "mse"] / metrics.loc["weak", "mse"] - 1
     )
     assert 0 < row["r2_difference_low"] < row["r2_difference"] < row["r2_difference_high"]
     # The mean's R² is not positive: there is no relative difference from it.
@@ -148,7 +149,7 @@ def test_files(comparison, tmp_path):
         *("differences.csv", "runs.csv", "predictions.csv"),
     }
     read = pd.read_csv(tmp_path / "report" / "comparison.csv")
-    np.testing.assert_allclose(read["mse_high"], comparison.scores["mse_high"], rtol=1e-15)
+    np.testing.assert_allclose(read["mse_high"], comparison.metrics["mse_high"], rtol=1e-15)
     markdown = (tmp_path / "report" / "comparison.md").read_text(encoding="utf-8")
     assert "| weak | severity | 200 |" in " ".join(markdown.split())
     assert "strong vs. weak" in markdown
@@ -175,8 +176,8 @@ def test_files_of_another_program_need_no_pipeline(folder, tmp_path):
     table = pd.DataFrame({"id": test.ids, "target": test.gold["severity"], "prediction": predicted})
     table.sample(frac=1, random_state=0).to_csv(tmp_path / "tfidf.csv", index=False)
     comparison = compare(folder / "test.spacy", [str(tmp_path / "tfidf.csv")], n_resamples=200)
-    scores = comparison.scores.set_index("model")
-    assert scores.loc["tfidf", "r2"] == pytest.approx(r2_score(test.gold["severity"], predicted))
+    metrics = comparison.metrics.set_index("model")
+    assert metrics.loc["tfidf", "r2"] == pytest.approx(r2_score(test.gold["severity"], predicted))
     assert comparison.models[0].costs["trained_parameters"] is None
 
 
@@ -186,8 +187,8 @@ def test_seeds_are_runs_of_one_model(folder, write_predictions, tmp_path):
     sources = [f"m={good}", f"m={better}", f"m={failed}", f"n={good}"]
     comparison = compare(folder / "test.spacy", sources, n_resamples=200)
     runs = comparison.runs[comparison.runs["model"] == "m"]
-    scores = comparison.scores.set_index("model")
-    assert scores.loc["m", "r2"] == pytest.approx(runs["r2"].mean())
+    metrics = comparison.metrics.set_index("model")
+    assert metrics.loc["m", "r2"] == pytest.approx(runs["r2"].mean())
     assert runs["run"].tolist() == ["run-0", "run-1", "run-2"]
     assert runs["diverged"].isna().tolist() == [True, True, False]
     assert "no better than the training mean" in comparison.warnings[0]
@@ -218,7 +219,7 @@ def test_groups_come_from_the_file(folder, tmp_path, write_predictions):
     pd.DataFrame(table).to_csv(tmp_path / "p.csv", index=False)
     comparison = compare(tmp_path / "test.spacy", [str(tmp_path / "p.csv")], n_resamples=100)
     assert comparison.settings["interval"]["unit"] == "group"
-    assert comparison.scores["n_groups"].unique() == [len(set(test.groups))]
+    assert comparison.metrics["n_groups"].unique() == [len(set(test.groups))]
     assert any("groups: bootstrap intervals are too narrow" in w for w in comparison.warnings)
 
 

@@ -9,8 +9,8 @@ from conftest import SAMPLE
 
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
 from spacy_bertreg.comparison.compare import compare
+from spacy_bertreg.comparison.files import _csv, write_comparison
 from spacy_bertreg.comparison.prediction_files import is_table, read_predictions
-from spacy_bertreg.comparison.tables import _csv, write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.data.tables.kinds import TableOptions
@@ -94,7 +94,7 @@ def test_nothing_is_sure_of_one_group(folder, tmp_path):
     worse.to_csv(tmp_path / "worse.csv", index=False)
     sources = [str(tmp_path / "worse.csv"), str(tmp_path / "good.csv")]
     comparison = compare(test, sources, train=folder / "train.spacy", n_resamples=100)
-    ends = comparison.scores.filter(regex="_(low|high)$")
+    ends = comparison.metrics.filter(regex="_(low|high)$")
     assert ends.isna().all(axis=None)
     assert comparison.differences.filter(regex="_(low|high)$").isna().all(axis=None)
     (sentence,) = comparison.verdicts["sentence"]

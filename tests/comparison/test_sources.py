@@ -10,8 +10,9 @@ from conftest import SAMPLE
 from spacy.tokens import DocBin
 
 from spacy_bertreg.comparison.compare import compare
+from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.models import LINE, MEAN, find_models
-from spacy_bertreg.comparison.tables import describe_intervals, write_comparison
+from spacy_bertreg.comparison.tables import describe_intervals
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.report import make_report
@@ -79,7 +80,7 @@ def test_files_of_older_versions_keep_their_draws(folder, tmp_path):
     path = predict(folder, tmp_path / "p.csv")
     options = {"train": folder / "train.spacy", "n_resamples": 100}
     a, b = (compare(f / "test.spacy", [path], **options) for f in (folder, tmp_path))
-    pd.testing.assert_frame_equal(a.scores, b.scores)
+    pd.testing.assert_frame_equal(a.metrics, b.metrics)
 
 
 def test_documents_are_not_called_groups(folder, tmp_path):
@@ -100,8 +101,8 @@ def test_no_share_of_what_may_be_nothing(folder, tmp_path):
     sources = [predict(folder, tmp_path / "none.csv", constant=True)]
     sources.append(predict(folder, tmp_path / "good.csv"))
     comparison = compare(folder / "test.spacy", sources, n_resamples=500)
-    scores = comparison.scores.set_index("model")
-    assert scores.loc["none", "r2"] > 0 > scores.loc["none", "r2_low"]
+    metrics = comparison.metrics.set_index("model")
+    assert metrics.loc["none", "r2"] > 0 > metrics.loc["none", "r2_low"]
     pairs = comparison.differences.set_index(["model", "baseline"])
     row = pairs.loc[("good", "none")]
     assert row["r2_difference"] > 0.5
@@ -121,6 +122,34 @@ def test_a_path_with_an_equals_sign(tmp_path, monkeypatch):
     assert find_models(["m=a=b/model-best"]) == {"m": [("run-0", "a=b/model-best")]}
     absolute = str(tmp_path / "a=b" / "model-best")
     assert find_models([absolute]) == {"a=b": [("run-0", absolute)]}
+
+
+def test_runs_of_one_name_may_have_different_targets(folder, tmp_path):
+    for name in ("train", "test"):
+        bin_ = DocBin(store_user_data=True)
+        for doc in DocBin().from_disk(folder / f"{name}.spacy").get_docs(spacy.blank("en").vocab):
+            doc.cats["double"] = 2 * doc.cats["severity"]
+            bin_.add(doc)
+        bin_.to_disk(tmp_path / f"{name}.spacy")
+    path = predict(folder, tmp_path / "a.csv")
+    double = pd.read_csv(path).assign(target=lambda t: 2 * t["target"])
+    double.to_csv(tmp_path / "b.csv", index=False)
+    sources = [f"m={path}", f"m={tmp_path / 'b.csv'}"]
+    comparison = compare(tmp_path / "test.spacy", sources, n_resamples=100)
+    runs = comparison.runs[comparison.runs["model"] == "m"]
+    assert runs["target"].tolist() == ["severity", "double"]
+    assert runs["run"].tolist() == ["run-0", "run-1"]
+    assert comparison.metrics["r2"].notna().all()
+
+
+def test_names_are_escaped_in_latex(folder, tmp_path):
+    path = predict(folder, tmp_path / "p.csv")
+    comparison = compare(folder / "test.spacy", [f"$a_b & c^2~\\d={path}"], n_resamples=100)
+    write_comparison(comparison, tmp_path / "out")
+    text = (tmp_path / "out" / "comparison.tex").read_text(encoding="utf-8")
+    escaped = r"\$a\_b \& c\textasciicircum 2\textasciitilde \textbackslash d & severity & "
+    assert escaped in text
+    assert "–" not in text
 
 
 def test_files_of_predictions_by_name(folder, tmp_path):
@@ -169,4 +198,4 @@ def test_targets_beside_the_labels_of_a_classifier(folder, tmp_path):
         bin_.to_disk(tmp_path / f"{name}.spacy")
     path = predict(folder, tmp_path / "p.csv")
     a, b = (compare(f / "test.spacy", [path], n_resamples=100) for f in (folder, tmp_path))
-    pd.testing.assert_frame_equal(a.scores, b.scores)
+    pd.testing.assert_frame_equal(a.metrics, b.metrics)

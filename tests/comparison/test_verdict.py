@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 
 from spacy_bertreg.comparison.models import LINE, MEAN
-from spacy_bertreg.comparison.verdict import divergence, find_pair, verdicts, warnings
+from spacy_bertreg.comparison.verdict import find_failures, find_pair, find_warnings, verdicts
 
 
 def tables(r2, interval=0.05, n_groups=100):
-    """Scores and differences of models with these R², every interval of the same width."""
-    scores = pd.DataFrame(
+    """Metrics and differences of models with these R², every interval of the same width."""
+    metrics = pd.DataFrame(
         [
             {"model": m, "target": "y", "n": 200, "n_groups": n_groups, "r2": v}
             | {"r2_low": v - interval, "r2_high": v + interval}
@@ -26,7 +26,7 @@ def tables(r2, interval=0.05, n_groups=100):
             for a, b in pairs
         ]
     )
-    return scores, differences
+    return metrics, differences
 
 
 def sentence(r2, **settings):
@@ -55,9 +55,9 @@ def test_less_flattering():
     assert "No model that reads the words does better." in sentence({"full": 0.05})
     text = verdicts(*tables({"full": np.nan, MEAN: np.nan, LINE: np.nan}))["sentence"][0]
     assert "observed values do not vary" in text
-    scores, differences = tables({MEAN: 0.0, LINE: 0.1, "full": 0.12}, n_groups=5)
+    metrics, differences = tables({MEAN: 0.0, LINE: 0.1, "full": 0.12}, n_groups=5)
     runs = pd.DataFrame({"model": [], "run": [], "target": [], "diverged": []})
-    length, groups = warnings([], scores, runs, differences)
+    length, groups = find_warnings([], metrics, runs, differences)
     assert "full does not surely beat a line on document length in y" in length
     assert "The test set for y has 5 groups" in groups
 
@@ -70,7 +70,7 @@ def test_failed_runs():
             "r2": [0.8, -0.3, 0.39, np.nan, 0.3, -0.01],
         }
     )
-    first, mean, half, infinite, other, trivial = divergence(runs)
+    first, mean, half, infinite, other, trivial = find_failures(runs)
     assert first is other is trivial is None
     assert "no better than the training mean" in mean
     assert "less than half of its model's best run" in half

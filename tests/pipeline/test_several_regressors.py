@@ -133,10 +133,10 @@ def test_compare_shows_both(make_tok2vec, lexicon, tmp_path):
         docs = [example.reference.copy() for example in examples]
         DocBin(docs=docs).to_disk(tmp_path / f"{name}.spacy")
     comparison = compare(tmp_path / "test.spacy", [str(tmp_path / "both")], n_resamples=100)
-    scores = comparison.scores.set_index("model")
+    metrics = comparison.metrics.set_index("model")
     names = ["both:text_regressor", "both:dictionary_regressor"]
-    assert list(scores.index[:2]) == names
+    assert list(metrics.index[:2]) == names
     per_target = nlp.evaluate(examples)["reg_per_target"]
     expected = [per_target[key]["r2"] for key in ("text_regressor:stars", "stars")]
-    assert scores.loc[names, "r2"].tolist() == pytest.approx(expected, abs=1e-5)
+    assert metrics.loc[names, "r2"].tolist() == pytest.approx(expected, abs=1e-5)
     assert set(names) <= set(comparison.predictions().columns)

@@ -14,7 +14,7 @@ import spacy
 from conftest import ROOT
 
 from spacy_bertreg.comparison.compare import compare
-from spacy_bertreg.comparison.tables import write_comparison
+from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.report import make_report
