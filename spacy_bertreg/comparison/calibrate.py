@@ -30,8 +30,8 @@ def calibrate(
     method: str | None = None,
     output: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Learn from documents how wide the intervals of a pipeline's regressors must be, so that each
-    new document's `doc._.interval` holds its value with the probability `level`.
+    """Fit the widths of the prediction intervals of a pipeline's regressors, so that each new
+    document's `doc._.interval` contains its value with the probability `level`.
 
     pipeline (str | Path): The trained pipeline's folder, or its package.
     data (str | Path): The calibration documents, a .spacy file: neither those that the pipeline was
@@ -42,9 +42,9 @@ def calibrate(
     output (str | Path | None): Folder to write the pipeline to, new, empty, or of a pipeline with
         the same components; None for the same folder. Other files in it stay.
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
-        `n` documents, `seen` (documents that were left out because a training document has the same
-        text), `checked` (whether the component has marks of all its training texts, by which to
-        know), and `width` on the model's scale.
+        `n` documents, `seen` (documents left out, as a training document has the same text),
+        `checked` (whether the component has the marks of all its training texts, so that it can
+        tell), and `width` on the model's scale.
     RAISES (ValueError, FileNotFoundError): `data` can't be read, there is no regressor, its
         training documents are among those of `data`, or there are too few; `output` holds something
         else. Nothing is written.
@@ -105,9 +105,13 @@ def _calibrate(
 
 
 def predict_docs(nlp: Language, name: str, examples: Sequence[Example]) -> Predictions:
-    """nlp (Language): The pipeline. name (str): One of its regressors.
-    examples (Sequence[Example]): With documents to predict; they are not changed.
-    RETURNS (Predictions): The regressor's, behind the components before it."""
+    """Predict documents with a regressor, after the components before it.
+
+    nlp (Language): The pipeline.
+    name (str): Name of the regressor.
+    examples (Sequence[Example]): With the documents; they are not changed.
+    RETURNS (Predictions): What the regressor's `predict` gives.
+    """
     parts = []
     for batch in spacy.util.minibatch(examples, nlp.batch_size):
         docs = [eg.predicted.copy() for eg in batch]
@@ -121,8 +125,12 @@ def predict_docs(nlp: Language, name: str, examples: Sequence[Example]) -> Predi
 
 
 def check_output(nlp: Language, folder: Path) -> None:
-    """nlp (Language): A pipeline. folder (Path): Where `write_pipeline` shall write it to.
-    RAISES (ValueError): There is something else than a pipeline with the same components."""
+    """Check that a pipeline can be written to a folder.
+
+    nlp (Language): The pipeline.
+    folder (Path): Where `write_pipeline` shall write it to.
+    RAISES (ValueError): There is something else than a pipeline with the same components.
+    """
     check_folder(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return
@@ -144,10 +152,7 @@ def check_output(nlp: Language, folder: Path) -> None:
 
 
 def write_pipeline(nlp: Language, folder: Path) -> None:
-    """Write a pipeline whole or not at all. Files that spaCy does not write stay.
-
-    nlp (Language): The pipeline. folder (Path): Where to, see `check_output`.
-    """
+    """Write a pipeline to a folder, whole or not at all. Other files in the folder stay."""
     folder = folder.resolve()
     with folder_beside(folder) as temporary:
         nlp.to_disk(temporary / "new")

@@ -4,20 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..data.tables.columns import cell_error, parse_numbers, require_names
 from ..data.tables.kinds import TableOptions, table_kind
 from ..data.tables.read import read_table
+from ..evaluation.metrics import Floats
 from .test_set import TestSet
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("id", "target", "prediction")
 
 
 def is_table(path: str | Path) -> bool:
-    """path (str | Path): Of a model. RETURNS (bool): Whether it is a file of predictions."""
+    """Check whether a model's path is that of a table, and not of a pipeline."""
     try:
         table_kind(Path(path))
     except ValueError:
@@ -37,8 +35,8 @@ def read_predictions(
     options (TableOptions | None): How the table is written; None to detect it.
     RETURNS (dict[str, ndarray]): By target, a prediction for each document, NaN where the observed
         value is unknown and the file has none.
-    RAISES (ValueError, FileNotFoundError): Columns or documents are missing, unknown or twice
-        there, a value is no finite number, or observed values differ.
+    RAISES (ValueError, FileNotFoundError): Columns or documents are missing, unknown or
+        duplicate, a value is not a finite number, or observed values differ.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,15 +74,15 @@ def read_predictions(
 
 
 def _target(path: str | Path, observed: Floats, test: TestSet) -> str:
-    """RETURNS (str): The target that has these values."""
-    found = {}
+    """Find the target that has these values."""
+    first_differences = {}
     for target in test.gold:
         gold = test.gold[target].to_numpy()
         differs = ~np.isclose(observed, gold, rtol=1e-6, atol=1e-9, equal_nan=True)
         if not differs.any():
             return str(target)
-        found[target] = int(np.flatnonzero(differs)[0])
-    target, place = max(found.items(), key=lambda item: item[1])
+        first_differences[target] = int(differs.argmax())
+    target, place = max(first_differences.items(), key=lambda item: item[1])
     gold, other = test.gold[target][place], observed[place]
     raise ValueError(
         f"{path} is not of this test set: for the id {test.ids[place]!r} its target is "

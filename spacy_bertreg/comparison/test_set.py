@@ -16,20 +16,16 @@ from ..data.covariates import COVARIATES
 from ..data.splits import first_ids
 from ..targets.gold import observed_values
 
-EQUAL_TEXTS = "document, equal texts together"
-
 
 @dataclass(frozen=True)
 class TestSet:
     """Documents with observed targets.
 
     path (str): The file.
-    ids (list[str]): Names of the documents, each another; their places in the file, from 1, where
-        they have none.
+    ids (list[str]): Unique names of the documents; their places in the file, from 1, where they
+        have none.
     groups (list[str]): The group of each: documents that may depend on each other, such as texts
         of one author. Where a document has none, it is a group of its own.
-    unit (str): "group"; or "document" if each is a group of its own; or, if only documents with the
-        same text share groups, "document, equal texts together".
     texts (list[str]): The texts.
     covariates (list[dict | None]): What stands under "covariates" in each document's `user_data`.
     lengths (ndarray): Numbers of words, shape (documents,).
@@ -49,45 +45,51 @@ class TestSet:
 
     @property
     def unit(self) -> str:
+        """What the bootstrap draws: "group"; "document" if each is a group of its own; or, if only
+        documents with the same text share groups, "document, equal texts together"."""
         n_groups = len(set(self.groups))
         if n_groups == len(self.groups):
             return "document"
         of_equal_texts = n_groups == len(set(zip(self.groups, self.texts, strict=True)))
-        return EQUAL_TEXTS if of_equal_texts else "group"
+        return "document, equal texts together" if of_equal_texts else "group"
 
 
 def read_test_set(path: str | Path) -> TestSet:
-    """path (str | Path): A .spacy file, as `convert` writes it.
+    """Read a test set.
+
+    path (str | Path): A .spacy file, as `convert` writes it.
     RETURNS (TestSet): Its documents.
     RAISES (ValueError, FileNotFoundError): There is no such file, it can't be read, it has no
         documents, or two have the same id.
     """
     docs = read_docs(path)
     ids = [str(doc.user_data.get("id", place)) for place, doc in enumerate(docs, start=1)]
-    _check_unique(ids, path)
+    places: dict[str, int] = {}
+    for place, name in enumerate(ids, start=1):
+        if places.setdefault(name, place) != place:
+            raise ValueError(
+                f"{path}: documents {places[name]} and {place} both have the id {name!r}. Expected "
+                "a different id for each."
+            )
     texts = [doc.text for doc in docs]
     groups = [str(d.user_data.get("group", i)) for d, i in zip(docs, ids, strict=True)]
     if groups == texts:
-        # Older versions of `convert` kept equal texts together so. No text is to leave as a group.
+        # As older versions of `convert` kept equal texts together. No text is to be written out as
+        # the name of a group.
         groups = first_ids(texts, ids)
-    # By doc: a target that some documents don't have is unknown there.
-    gold = pd.DataFrame(
-        [dict(own) for own in map(observed_values, docs)], range(len(docs)), dtype=float
-    )
-    return TestSet(
-        str(path),
-        ids,
-        groups,
-        texts,
-        [doc.user_data.get(COVARIATES) for doc in docs],
-        count_words(docs),
-        gold,
-    )
+    # A target that some documents don't have is NaN there.
+    gold = pd.DataFrame([dict(observed_values(d)) for d in docs], range(len(docs)), dtype=float)
+    covariates = [doc.user_data.get(COVARIATES) for doc in docs]
+    return TestSet(str(path), ids, groups, texts, covariates, count_words(docs), gold)
 
 
 def read_docs(path: str | Path) -> list[Doc]:
-    """path (str | Path): A .spacy file. RETURNS (list[Doc]): Its documents.
-    RAISES (ValueError, FileNotFoundError): It is missing, empty, or no such file."""
+    """Read the documents of a .spacy file.
+
+    path (str | Path): The file.
+    RETURNS (list[Doc]): Its documents, in a vocabulary of their own.
+    RAISES (ValueError, FileNotFoundError): It is missing, has no documents, or is no such file.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")
     try:
@@ -102,14 +104,3 @@ def read_docs(path: str | Path) -> list[Doc]:
 def count_words(docs: Sequence[Doc]) -> NDArray[np.int64]:
     """Count each document's words: tokens that aren't white space."""
     return np.array([len(doc) - int(doc.to_array(IS_SPACE).sum()) for doc in docs], dtype=np.int64)
-
-
-def _check_unique(ids: list[str], path: str | Path) -> None:
-    seen: dict[str, int] = {}
-    for place, name in enumerate(ids, start=1):
-        if name in seen:
-            raise ValueError(
-                f"{path}: documents {seen[name]} and {place} both have the id {name!r}. Expected a "
-                "different id for each."
-            )
-        seen[name] = place
