@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..evaluation.metrics import Floats
+from .formatting import use_minus_sign
 
 
 def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
-    """Cut at quantiles. Where quantiles coincide there are fewer bins; if as many values as a
-    bin should hold are equal to the least (often zero), they are a bin of their own.
+    """Cut values at their quantiles. Where quantiles coincide there are fewer bins; if as many
+    values as a bin should hold are equal to the least (often zero), they are a bin of their own.
 
     values (ndarray): The values, finite, at least one.
     n_bins (int): How many bins, at most.
@@ -15,11 +16,11 @@ def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
     """
     least = values == values.min()
     # Without this, [0, 0, 0, 1, 9] would put the zeros together with what is just above them.
-    own = bool(least.mean() >= 1 / n_bins and not least.all())
-    rest = values[~least] if own else values
-    edges = np.unique(np.quantile(rest, np.linspace(0, 1, n_bins + 1 - own)))
-    bins = np.searchsorted(edges[1:-1], values, side="left") + own
-    if own:
+    is_bin = bool(least.mean() >= 1 / n_bins and not least.all())
+    rest = values[~least] if is_bin else values
+    edges = np.unique(np.quantile(rest, np.linspace(0, 1, n_bins + 1 - is_bin)))
+    bins = np.searchsorted(edges[1:-1], values, side="left") + is_bin
+    if is_bin:
         bins[least] = 0
     _, bins = np.unique(bins, return_inverse=True)
     members = [values[bins == i] for i in range(bins.max() + 1)]
@@ -32,5 +33,4 @@ def _name(low: float, high: float) -> str:
 
 
 def _short(value: float) -> str:
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("-", "−")  # noqa: RUF001 - a minus, as in the page
+    return use_minus_sign(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, SpanGroup
+from spacy.tokens import Doc, SpanGroup
 
+from ..comparison.test_set import read_docs
 from ..targets.gold import observed_values
 from .terms import find_dictionary, render_terms
 
@@ -23,9 +24,9 @@ LEAST_SHARE = 0.1
 class Disagreement:
     """A text that models disagree about.
 
-    id (str): Of the document.
+    id (str): Id of the document.
     gold (float): The observed value.
-    predictions (dict[str, float]): Of each model.
+    predictions (dict[str, float]): The prediction of each model.
     text (str | None): The text, cut to a length that people read; None if it is not known.
     html (str | None): The same with the dictionary's terms in colour, if there is a dictionary.
     """
@@ -45,9 +46,14 @@ def disagreements(
     dictionary: Language | None,
     n: int = 10,
 ) -> list[Disagreement]:
-    """target (str): The target. documents (DataFrame), predictions (DataFrame): The same rows.
-    texts (dict[str, list[Doc]]): What `read_texts` gave. dictionary (Language | None): A pipeline
-    whose terms to colour. n (int): How many texts, at most.
+    """Find the texts that models disagree about most.
+
+    target (str): The target.
+    documents (DataFrame): `id` and `gold` of the documents.
+    predictions (DataFrame): The same rows, a column for each model.
+    texts (dict[str, list[Doc]]): What `read_texts` gave.
+    dictionary (Language | None): A pipeline whose terms to colour.
+    n (int): How many texts, at most.
     RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
         first; none where there are not two models.
     """
@@ -55,35 +61,37 @@ def disagreements(
     if complete.shape[1] < 2:
         return []
     spread = complete.std(axis=1, ddof=0)
-    first = spread.sort_values(ascending=False, kind="stable").index[:n]
     found = []
-    for row in first:
+    for row in spread.sort_values(ascending=False, kind="stable").index[:n]:
         document = documents.loc[row]
         doc = _find(texts.get(document["id"], []), target, document["gold"])
-        text = None if doc is None else cut_text(doc.text)
-        html = None
-        if doc is not None and dictionary is not None:
-            html = _colour_terms(dictionary, doc.text, target)
+        text = html = None
+        if doc is not None:
+            text = cut_text(doc.text)
+            html = None if dictionary is None else _colour_terms(dictionary, doc.text, target)
         values = {str(model): float(value) for model, value in complete.loc[row].items()}
         found.append(Disagreement(document["id"], float(document["gold"]), values, text, html))
     return found
 
 
 def read_texts(path: Path) -> dict[str, list[Doc]]:
-    """path (Path): The test set, a .spacy file.
-    RETURNS (dict[str, list[Doc]]): Documents by id, or by place in the file, from 1, if they have
-        none.
+    """Read the documents of a test set by id, or by place in the file, from 1, if they have none.
+
+    path (Path): A .spacy file.
+    RETURNS (dict[str, list[Doc]]): All documents of each id.
+    RAISES (ValueError): It can't be read, or has no documents.
     """
-    docs = DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
     texts: dict[str, list[Doc]] = {}
-    for i, doc in enumerate(docs, start=1):
+    for i, doc in enumerate(read_docs(path), start=1):
         texts.setdefault(str(doc.user_data.get("id", i)), []).append(doc)
     return texts
 
 
 def load_dictionary(models: Sequence[dict[str, Any]]) -> Language | None:
-    """models (Sequence[dict]): "models" of comparison.json.
-    RETURNS (Language | None): The first pipeline with a dictionary_regressor that still loads.
+    """Load the first pipeline with a dictionary_regressor that still loads.
+
+    models (Sequence[dict]): "models" of comparison.json.
+    RETURNS (Language | None): The pipeline; None if there is none.
     """
     paths = [run.get("path") for m in models if m["kind"] == "pipeline" for run in m["runs"]]
     for path in paths:
@@ -99,14 +107,12 @@ def load_dictionary(models: Sequence[dict[str, Any]]) -> Language | None:
 
 
 def cut_text(text: str) -> str:
-    """text (str): A text. RETURNS (str): Its beginning, if it is long, up to a space."""
+    """Cut a long text, at a space where there is one."""
     if len(text) <= LONGEST_TEXT:
         return text
     # Some languages write no spaces.
-    cut = max(
-        (i for i in range(LONGEST_TEXT // 2, LONGEST_TEXT) if text[i].isspace()), default=None
-    )
-    return text[: cut or LONGEST_TEXT].rstrip() + " …"
+    spaces = [i for i in range(LONGEST_TEXT // 2, LONGEST_TEXT) if text[i].isspace()]
+    return text[: spaces[-1] if spaces else LONGEST_TEXT].rstrip() + " …"
 
 
 def _names_dictionary(path: Path) -> bool:

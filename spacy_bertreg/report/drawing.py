@@ -31,9 +31,9 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with its words.
+    """A figure with its texts.
 
-    name (str): Of its files.
+    name (str): The name of its files, without an ending.
     figure (Figure): The figure.
     alt (str): What it shows, for those who can't see it.
     caption (str): How to read it.
@@ -47,53 +47,49 @@ class Plot:
 
 @contextmanager
 def drawing_style() -> Iterator[None]:
-    """Draw and save figures in the report's style inside of this.
+    """Draw and save figures in the report's style inside of this context.
 
     RAISES (ImportError): matplotlib is not installed.
     """
-    try:
-        import matplotlib.figure as _  # noqa: F401
-        from matplotlib import rc_context
-    except ImportError as error:
-        raise ImportError("A report takes matplotlib: pip install 'spacy-bertreg[plot]'") from error
-    with rc_context(STYLE):
+    with _matplotlib().rc_context(STYLE):
         yield
 
 
-def new_figure(height: float) -> "Figure":
-    """height (float): In inches. RETURNS (Figure): An empty figure."""
-    from matplotlib.figure import Figure
+def new_figure(height: float, width: float = WIDTH) -> "Figure":
+    """Make an empty figure of this size, in inches.
 
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    RAISES (ImportError): matplotlib is not installed.
+    """
+    return _matplotlib().figure.Figure(figsize=(width, height), layout="constrained")
 
 
 def model_styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """models (Sequence[str]): Names. RETURNS (dict): Colour and marker of each."""
+    """Give each model a colour and a marker, for matplotlib."""
     styles = zip(models, cycle(COLOURS), cycle(MARKERS), strict=False)
     return {model: {"color": colour, "marker": marker} for model, colour, marker in styles}
 
 
 def plain(text: str) -> str:
-    """text (str): Any text. RETURNS (str): The same for matplotlib, which reads formulas between
-    dollar signs and leaves names with an underscore in front out of legends; cut if long.
+    """Escape a text for matplotlib, which reads formulas between dollar signs and leaves names
+    with an underscore in front out of legends; cut it if it is long.
     """
     short = text if len(text) <= 30 else text[:29] + "…"
     return (" " if text.startswith("_") else "") + short.replace("$", r"\$")
 
 
 def legend_columns(names: Iterable[str]) -> int:
-    """names (Iterable[str]): In a legend. RETURNS (int): How many fit beside each other."""
+    """Count how many of a legend's names fit beside each other."""
     lengths = [len(plain(name)) for name in names]
     return max(1, min(len(lengths), 56 // (max(lengths) + 5)))
 
 
 def file_name(text: str) -> str:
-    """text (str): Any text. RETURNS (str): A file name that is safe everywhere."""
+    """Make a file name of a text that is safe everywhere."""
     return re.sub(r"[^\w-]+", "_", text)[:80]
 
 
 def render(plot: Plot) -> dict[str, bytes]:
-    """plot (Plot): A figure. RETURNS (dict[str, bytes]): Its files, always the same bytes."""
+    """Draw the files of a figure, always with the same bytes."""
     files = {}
     for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
         image = io.BytesIO()
@@ -103,5 +99,13 @@ def render(plot: Plot) -> dict[str, bytes]:
 
 
 def data_uri(svg: bytes) -> str:
-    """svg (bytes): An image. RETURNS (str): An address that holds it."""
+    """Make an address that contains the image."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib.figure
+    except ImportError as error:
+        raise ImportError("Figures take matplotlib: pip install 'spacy-bertreg[plot]'") from error
+    return matplotlib

@@ -10,20 +10,19 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..comparison.bootstrap import METRIC_TITLES
+from ..comparison.models import COSTS
 from ..comparison.verdict import plural
 from ..data.files import check_files, write_whole
-from . import numbers
 from .disagreement import disagreements, load_dictionary, read_texts
 from .drawing import Plot, data_uri, drawing_style, file_name, render
-from .plots import plot_predictions, plot_residuals, plot_scores
+from .formatting import FORMATS, excludes_zero
+from .plots import plot_metrics, plot_predictions, plot_residuals
 from .read import Results, read_curves, read_results, read_sizes
 from .training_plots import plot_curves, plot_sizes
 
-COSTS = ("trained_parameters", "training_seconds", "documents_per_second", "bytes")
-
 
 def make_report(folder: str | Path) -> list[Path]:
-    """Make index.html, and the figures in it as files in plots/.
+    """Make the page of a comparison: index.html, and its figures as files in plots/.
 
     folder (str | Path): Where `compare` wrote to.
     RETURNS (list[Path]): The files, the page first.
@@ -59,7 +58,7 @@ def make_report(folder: str | Path) -> list[Path]:
         unit=unit.partition(",")[0],
         units=plural(unit),
         grouped=unit == "group",
-        metrics=METRIC_TITLES,
+        titles=METRIC_TITLES,
         texts_found=bool(texts),
         coloured=dictionary is not None,
     )
@@ -76,15 +75,15 @@ def _section(
     files: dict[Path, bytes],
     folder: Path,
 ) -> dict[str, Any]:
-    scores = results.rows("scores", target)
+    metrics = results.rows("scores", target)
     documents, predictions = results.of_target(target)
-    plots = [plot_scores(f"{name}-scores", scores, results.models())]
+    plots = [plot_metrics(f"{name}-scores", metrics, results.models())]
     if len(documents) and predictions.shape[1]:
         gold = documents["gold"].to_numpy()
         residuals = predictions.rsub(gold, axis=0).reset_index(drop=True)
         lengths = documents["length"].to_numpy()
         plots += [
-            plot_predictions(f"{name}-predicted", target, gold, predictions, scores),
+            plot_predictions(f"{name}-predicted", target, gold, predictions, metrics),
             plot_residuals(f"{name}-residuals", target, residuals, gold, f"observed {target}", 4),
             plot_residuals(f"{name}-lengths", target, residuals, lengths, "length in words", 5),
         ]
@@ -92,7 +91,7 @@ def _section(
     runs = [r for r in results.rows("runs", target) if r["model"] in several or r.get("diverged")]
     return {
         "target": target,
-        "scores": scores,
+        "metrics": metrics,
         "differences": results.rows("differences", target),
         "runs": _with_spread(runs),
         "coverage": results.rows("coverage", target),
@@ -103,17 +102,15 @@ def _section(
 
 
 def _with_spread(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """runs (list[dict]): The runs of some models.
-    RETURNS (list[dict]): The same, behind each model's the standard deviations between them.
-    """
+    """Add a row with the standard deviations between the runs behind those of each model."""
     rows = []
-    for model, own in groupby(runs, key=lambda run: run["model"]):
-        rows += list(own)
-        table = pd.DataFrame([row for row in rows if row["model"] == model])
-        if len(table) > 1:
-            spread = {m: float(table[m].astype(float).std()) for m in METRIC_TITLES if m in table}
-            known = {m: value for m, value in spread.items() if pd.notna(value)}
-            rows.append({"model": model, "run": "standard deviation", "is_spread": True} | known)
+    for model, group in groupby(runs, key=lambda run: run["model"]):
+        model_runs = list(group)
+        rows += model_runs
+        if len(model_runs) > 1:
+            table = pd.DataFrame(model_runs).reindex(columns=list(METRIC_TITLES))
+            spread = table.astype(float).std().dropna().to_dict()
+            rows.append({"model": model, "run": "standard deviation", "is_spread": True} | spread)
     return rows
 
 
@@ -127,7 +124,7 @@ def _training_plots(results: Results, folder: Path) -> list[Plot]:
 
 
 def _image(plot: Plot, files: dict[Path, bytes], folder: Path) -> dict[str, Any]:
-    """Add the plot's files to `files`, and RETURN (dict) what the page needs of it."""
+    """Add the plot's files to `files`, and collect what the page needs of it."""
     rendered = render(plot)
     files.update({folder / "plots" / name: content for name, content in rendered.items()})
     width, height = plot.figure.get_size_inches() * 96
@@ -148,6 +145,6 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(numbers.FORMS)
-    environment.globals.update(numbers.FORMS, excludes_zero=numbers.excludes_zero)
+    environment.filters.update(FORMATS)
+    environment.globals.update(FORMATS, excludes_zero=excludes_zero)
     return environment.get_template("page.html")

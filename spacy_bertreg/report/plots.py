@@ -9,18 +9,21 @@ import pandas as pd
 from ..evaluation.metrics import Floats
 from .bins import quantile_bins
 from .drawing import GREY, Plot, legend_columns, model_styles, new_figure, plain
-from .numbers import number, signed
+from .formatting import number, signed
 
 # Above this, points hide each other.
 MOST_POINTS = 2000
 
 
-def plot_scores(name: str, scores: Sequence[dict[str, Any]], models: Sequence[str]) -> Plot | None:
-    """name (str): Of the files. scores (Sequence[dict]): One target's rows of "scores".
-    models (Sequence[str]): All but the trivial ones.
-    RETURNS (Plot | None): R² of each model with its interval; None if it is undefined.
+def plot_metrics(name: str, rows: Sequence[dict[str, Any]], models: Sequence[str]) -> Plot | None:
+    """Draw R² of each model with its interval.
+
+    name (str): Name of the files.
+    rows (Sequence[dict]): The rows of "scores" for one target.
+    models (Sequence[str]): All models but the baselines.
+    RETURNS (Plot | None): The figure; None if R² is undefined.
     """
-    shown = [row for row in scores if row["r2"] is not None]
+    shown = [row for row in rows if row["r2"] is not None]
     if not shown:
         return None
     figure = new_figure(1.0 + 0.36 * len(shown))
@@ -49,11 +52,16 @@ def plot_scores(name: str, scores: Sequence[dict[str, Any]], models: Sequence[st
 
 
 def plot_predictions(
-    name: str, target: str, gold: Floats, predictions: pd.DataFrame, scores: Sequence[dict]
+    name: str, target: str, gold: Floats, predictions: pd.DataFrame, rows: Sequence[dict]
 ) -> Plot:
-    """name (str): Of the files. target (str): The target. gold (ndarray): Observed values.
-    predictions (DataFrame): A column for each model. scores (Sequence[dict]): Rows of "scores".
-    RETURNS (Plot): Predicted against observed, one panel a model.
+    """Draw predicted against observed values, one panel a model.
+
+    name (str): Name of the files.
+    target (str): The target.
+    gold (ndarray): Observed values.
+    predictions (DataFrame): A column for each model.
+    rows (Sequence[dict]): The rows of "scores" for the target.
+    RETURNS (Plot): The figure.
     """
     models = list(predictions.columns)
     n_columns = min(len(models), 2)
@@ -61,7 +69,7 @@ def plot_predictions(
     figure = new_figure(0.7 + 3.1 * n_rows)
     panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
     low, high = _limits(gold, predictions.to_numpy())
-    r2 = {row["model"]: row["r2"] for row in scores}
+    r2 = {row["model"]: row["r2"] for row in rows}
     binned = len(gold) > MOST_POINTS
     styles = model_styles(models)
     for axes, model in zip(panels, models, strict=False):
@@ -114,11 +122,15 @@ def plot_predictions(
 def plot_residuals(
     name: str, target: str, residuals: pd.DataFrame, by: Floats, by_name: str, n_bins: int
 ) -> Plot:
-    """name (str): Of the files. target (str): The target.
+    """Draw the mean residual of each model in bins of another number.
+
+    name (str): Name of the files.
+    target (str): The target.
     residuals (DataFrame): For each model a column of observed minus predicted values.
-    by (ndarray): What to bin by, for each row. by_name (str): Its name.
+    by (ndarray): The number to bin by, for each row.
+    by_name (str): Its name.
     n_bins (int): How many bins, at most.
-    RETURNS (Plot): The mean residual in each bin, for each model.
+    RETURNS (Plot): The figure.
     """
     names, bins = quantile_bins(by, n_bins)
     means = residuals.groupby(bins).mean()

@@ -1,4 +1,4 @@
-"""Reading what `compare` writes, and what training leaves beside a pipeline."""
+"""Read what `compare` writes, and what training leaves beside a pipeline."""
 
 import json
 from dataclasses import dataclass
@@ -36,31 +36,29 @@ class Results:
 
     @property
     def targets(self) -> list[str]:
-        """RETURNS (list[str]): The targets in the order of the scores."""
+        """The targets, in the order of the comparison."""
         return list(dict.fromkeys(row["target"] for row in self.comparison["scores"]))
 
     def rows(self, table: str, target: str) -> list[dict[str, Any]]:
-        """table (str): "scores", "runs", "differences" or "coverage". target (str): The target.
-        RETURNS (list[dict]): Its rows.
-        """
+        """Give a target's rows of a table: "scores", "runs", "differences" or "coverage"."""
         return [row for row in self.comparison.get(table, ()) if row["target"] == target]
 
     def models(self) -> list[str]:
-        """RETURNS (list[str]): All models but the trivial ones."""
+        """List all models but the baselines."""
         return [m["name"] for m in self.comparison["models"] if m["kind"] != "baseline"]
 
     def of_target(self, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """target (str): The target.
-        RETURNS (tuple): Its documents, and the predictions of all models that have any but for
-            the trivial ones.
-        """
+        """Give a target's documents, and the predictions of all models but the baselines that have
+        any."""
         rows = self.documents["target"] == target
         predictions = self.predictions.loc[rows, self.models()]
         return self.documents[rows], predictions.dropna(axis="columns", how="all")
 
 
 def read_results(folder: Path) -> Results:
-    """folder (Path): Where `compare` wrote to.
+    """Read what `compare` wrote.
+
+    folder (Path): Where it wrote to.
     RETURNS (Results): What it wrote.
     RAISES (FileNotFoundError, ValueError): A file is missing or not as `compare` writes it.
     """
@@ -86,9 +84,11 @@ def read_results(folder: Path) -> Results:
 
 
 def read_curves(comparison: dict[str, Any]) -> list[tuple[str, pd.DataFrame]]:
-    """comparison (dict): comparison.json.
-    RETURNS (list[tuple[str, DataFrame]]): For each run with a log beside its pipeline, as
-        spacy.ConsoleLogger.v3 writes it: the model, and `step` and `r2` on the dev set.
+    """Read the logs of training that spacy.ConsoleLogger.v3 wrote beside the pipelines.
+
+    comparison (dict): comparison.json.
+    RETURNS (list[tuple[str, DataFrame]]): For each run with a log, the model, and `step` and `r2`
+        on the dev set.
     """
     curves = []
     for model in comparison["models"]:
@@ -100,7 +100,7 @@ def read_curves(comparison: dict[str, Any]) -> list[tuple[str, pd.DataFrame]]:
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     entry = json.loads(line)
-                    # The logger writes scores times 100.
+                    # The logger writes metrics times 100.
                     points.append((entry["step"], entry["scores"]["reg_r2"] / 100))
                 except (ValueError, KeyError, TypeError):
                     # Another logger's line, or the last of a run that was cut off.
@@ -111,8 +111,10 @@ def read_curves(comparison: dict[str, Any]) -> list[tuple[str, pd.DataFrame]]:
 
 
 def read_sizes(folder: Path) -> pd.DataFrame | None:
-    """folder (Path): Where sizes.csv may be.
-    RETURNS (DataFrame | None): `model`, `n_documents`, `seed` and `r2`; None if there is none.
+    """Read how models do that learned from part of the training documents.
+
+    folder (Path): Where sizes.csv may be.
+    RETURNS (DataFrame | None): `model`, `n_documents`, `seed` and `r2`; None if there is no file.
     RAISES (ValueError): A column is missing, or holds other things than numbers.
     """
     path = folder / "sizes.csv"

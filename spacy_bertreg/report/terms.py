@@ -3,14 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..pipeline.dictionary_regressor import DictionaryRegressor
+from .drawing import new_figure
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 # Of a colour-blind safe scale: what lowers a prediction, and what raises it.
@@ -19,7 +20,10 @@ RAISES = (94, 130, 200)
 
 
 def find_dictionary(nlp: Language, name: str | None = None) -> DictionaryRegressor:
-    """nlp (Language): A pipeline. name (str | None): Of the component; None for the first one.
+    """Find the dictionary of a pipeline.
+
+    nlp (Language): The pipeline.
+    name (str | None): Name of the component; None for the first one.
     RETURNS (DictionaryRegressor): Its dictionary_regressor.
     RAISES (ValueError): It has none, or none of this name.
     """
@@ -33,15 +37,15 @@ def find_dictionary(nlp: Language, name: str | None = None) -> DictionaryRegress
     return found[name] if name else next(iter(found.values()))
 
 
-def lexicon_table(component: DictionaryRegressor) -> "pd.DataFrame":
-    """component (DictionaryRegressor): A trained one.
+def lexicon_table(component: DictionaryRegressor) -> pd.DataFrame:
+    """List the terms of a dictionary, and what each contributes.
+
+    component (DictionaryRegressor): A trained one.
     RETURNS (DataFrame): Columns term, category, weight, document_frequency and for each target
         contribution:TARGET, see `Lexicon`; first what matters most for the first target: mean
         contribution times the root of the document frequency.
     RAISES (ValueError): The component is not initialized.
     """
-    import pandas as pd
-
     component.require_initialized()
     lexicon = component.lexicon
     table = pd.DataFrame(
@@ -60,7 +64,7 @@ def lexicon_table(component: DictionaryRegressor) -> "pd.DataFrame":
     return table.iloc[order].reset_index(drop=True)
 
 
-def plot_lexicon(table: "pd.DataFrame", target: str, n_terms: int = 20) -> "Figure":
+def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure":
     """Draw the terms that lower and raise the prediction most.
 
     table (DataFrame): What `lexicon_table` gave.
@@ -70,15 +74,10 @@ def plot_lexicon(table: "pd.DataFrame", target: str, n_terms: int = 20) -> "Figu
         prediction.
     RAISES (ImportError): matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("Plotting takes matplotlib: pip install 'spacy-bertreg[plot]'") from error
     column = f"contribution:{target}"
     values = table[table["document_frequency"] > 0]
     shown = [values[values[column] < 0].head(n_terms), values[values[column] > 0].head(n_terms)]
-    height = 1.2 + 0.22 * max(len(part) for part in shown)
-    figure = Figure(figsize=(8, height), layout="constrained")
+    figure = new_figure(1.2 + 0.22 * max(len(part) for part in shown), width=8)
     greatest = max((part[column].abs().max() for part in shown if len(part)), default=1.0)
     for axes, part, colour in zip(figure.subplots(1, 2), shown, (LOWERS, RAISES), strict=True):
         ordered = part.sort_values(column, key=abs)
@@ -149,7 +148,7 @@ def _join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, 
 
 
 def _colour(strength: float) -> str:
-    """strength (float): From -1 to 1. RETURNS (str): From white to one of two colours."""
+    """Mix white with one of two colours, by a strength from -1 to 1."""
     goal = RAISES if strength > 0 else LOWERS
     mixed = (round(255 - (255 - part) * abs(strength)) for part in goal)
     return "#" + "".join(f"{part:02x}" for part in mixed)

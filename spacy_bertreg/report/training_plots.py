@@ -8,9 +8,11 @@ from .drawing import Plot, legend_columns, model_styles, new_figure, plain
 
 
 def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str]) -> Plot:
-    """curves (Sequence[tuple[str, DataFrame]]): What `read_curves` gave, not empty.
-    models (Sequence[str]): All but the trivial ones.
-    RETURNS (Plot): R² on the dev set against steps of training, one line a run.
+    """Draw R² on the dev set against steps of training, one line a run.
+
+    curves (Sequence[tuple[str, DataFrame]]): What `read_curves` gave, not empty.
+    models (Sequence[str]): All models but the baselines.
+    RETURNS (Plot): The figure.
     """
     figure = new_figure(4.0)
     axes = figure.subplots()
@@ -48,8 +50,11 @@ def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str
 
 
 def plot_sizes(sizes: pd.DataFrame, models: Sequence[str]) -> Plot:
-    """sizes (DataFrame): What `read_sizes` gave. models (Sequence[str]): All but the trivial ones.
-    RETURNS (Plot): R² against the number of training documents.
+    """Draw R² against the number of training documents.
+
+    sizes (DataFrame): What `read_sizes` gave.
+    models (Sequence[str]): All models but the baselines.
+    RETURNS (Plot): The figure.
     """
     figure = new_figure(4.0)
     axes = figure.subplots()

@@ -12,11 +12,11 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.report import make_report, numbers
+from spacy_bertreg.report import formatting, make_report
 from spacy_bertreg.report.bins import quantile_bins
 from spacy_bertreg.report.disagreement import cut_text
 from spacy_bertreg.report.drawing import drawing_style
-from spacy_bertreg.report.plots import plot_predictions, plot_scores
+from spacy_bertreg.report.plots import plot_metrics, plot_predictions
 
 
 @pytest.mark.parametrize(
@@ -37,22 +37,22 @@ def test_bins_with_ties(values, names, counts):
 
 
 def test_numbers():
-    assert [numbers.number(v) for v in (None, -0.5, 0, 0.00012, 12345.6)] == [
+    assert [formatting.number(v) for v in (None, -0.5, 0, 0.00012, 12345.6)] == [
         "–",
         "\u22120.500",
         "0.000",
         "0.00012",
         "12,345.6",
     ]
-    assert [numbers.signed(1), numbers.signed(-1)] == ["+1.000", "\u22121.000"]
-    assert [numbers.percent(0.271), numbers.percent(None)] == ["+27.1 %", "–"]
-    assert [numbers.duration(s) for s in (1.5, 42, 180, 7200)] == [
+    assert [formatting.signed(1), formatting.signed(-1)] == ["+1.000", "\u22121.000"]
+    assert [formatting.percent(0.271), formatting.percent(None)] == ["+27.1 %", "–"]
+    assert [formatting.duration(s) for s in (1.5, 42, 180, 7200)] == [
         "1.5 s",
         "42 s",
         "3 min",
         "2.0 h",
     ]
-    assert [numbers.size(b) for b in (1.5e6, 9.1e7)] == ["1.5 MB", "91 MB"]
+    assert [formatting.size(b) for b in (1.5e6, 9.1e7)] == ["1.5 MB", "91 MB"]
 
 
 def test_long_texts_are_cut_at_a_space():
@@ -73,7 +73,7 @@ def test_many_points_are_binned_and_what_lies_outside_is_counted():
         titles = [axes.get_title() for axes in plot.figure.axes]
         assert titles == ["good\nR² 1.000", "bad (2 outside)"]
         assert plot.figure.axes[0].get_xlim()[1] < 10
-        assert plot_scores("p", [{"model": "good", "r2": None}], ["good"]) is None
+        assert plot_metrics("p", [{"model": "good", "r2": None}], ["good"]) is None
 
 
 def write(folder, gold, models, text="A text."):
