@@ -1,18 +1,15 @@
 """The texts that models disagree about most."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import SpanGroup
 
-from ..comparison.test_set import read_docs
-from ..targets.gold import observed_values
 from .terms import find_dictionary, render_terms
 
 LONGEST_TEXT = 600
@@ -42,7 +39,7 @@ def disagreements(
     target: str,
     documents: pd.DataFrame,
     predictions: pd.DataFrame,
-    texts: dict[str, list[Doc]],
+    texts: Mapping[str, str],
     dictionary: Language | None,
     n: int = 10,
 ) -> list[Disagreement]:
@@ -51,7 +48,7 @@ def disagreements(
     target (str): The target.
     documents (DataFrame): `id` and `gold` of the documents.
     predictions (DataFrame): The same rows, a column for each model.
-    texts (dict[str, list[Doc]]): What `read_texts` gave.
+    texts (Mapping[str, str]): The texts by id, as far as they are known.
     dictionary (Language | None): A pipeline whose terms to colour.
     n (int): How many texts, at most.
     RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
@@ -64,27 +61,13 @@ def disagreements(
     found = []
     for row in spread.sort_values(ascending=False, kind="stable").index[:n]:
         document = documents.loc[row]
-        doc = _find(texts.get(document["id"], []), target, document["gold"])
-        text = html = None
-        if doc is not None:
-            text = cut_text(doc.text)
-            html = None if dictionary is None else _colour_terms(dictionary, doc.text, target)
+        text, html = texts.get(document["id"]), None
+        if text is not None:
+            html = None if dictionary is None else _colour_terms(dictionary, text, target)
+            text = cut_text(text)
         values = {str(model): float(value) for model, value in complete.loc[row].items()}
         found.append(Disagreement(document["id"], float(document["gold"]), values, text, html))
     return found
-
-
-def read_texts(path: Path) -> dict[str, list[Doc]]:
-    """Read the documents of a test set by id, or by place in the file, from 1, if they have none.
-
-    path (Path): A .spacy file.
-    RETURNS (dict[str, list[Doc]]): All documents of each id.
-    RAISES (ValueError): It can't be read, or has no documents.
-    """
-    texts: dict[str, list[Doc]] = {}
-    for i, doc in enumerate(read_docs(path), start=1):
-        texts.setdefault(str(doc.user_data.get("id", i)), []).append(doc)
-    return texts
 
 
 def load_dictionary(models: Sequence[dict[str, Any]]) -> Language | None:
@@ -118,12 +101,6 @@ def cut_text(text: str) -> str:
 def _names_dictionary(path: Path) -> bool:
     components = spacy.util.load_config(path / "config.cfg").get("components", {})
     return any(c.get("factory") == "dictionary_regressor" for c in components.values())
-
-
-def _find(docs: Sequence[Doc], target: str, gold: float) -> Doc | None:
-    # Ids may occur twice.
-    equal = [doc for doc in docs if np.isclose(observed_values(doc).get(target, np.nan), gold)]
-    return next(iter(equal or docs), None)
 
 
 def _colour_terms(nlp: Language, text: str, target: str) -> str | None:

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from ..comparison.bootstrap import METRIC_TITLES
 from ..comparison.models import COSTS
+from ..comparison.test_set import read_test_set
 from ..comparison.verdict import plural
 from ..data.files import check_files, write_whole
-from .disagreement import disagreements, load_dictionary, read_texts
+from .disagreement import disagreements, load_dictionary
 from .drawing import Plot, data_uri, drawing_style, file_name, render
 from .formatting import FORMATS, excludes_zero
 from .plots import plot_metrics, plot_predictions, plot_residuals
@@ -34,8 +34,9 @@ def make_report(folder: str | Path) -> list[Path]:
     results = read_results(folder)
     comparison = results.comparison
     models = comparison["models"]
-    test = Path(comparison["test"])
-    texts = read_texts(test) if test.is_file() else {}
+    path = Path(comparison["test"])
+    test = read_test_set(path) if path.is_file() else None
+    texts = {} if test is None else dict(zip(test.ids, test.texts, strict=True))
     dictionary = load_dictionary(models) if texts else None
     files: dict[Path, bytes] = {}
     with drawing_style():
@@ -47,7 +48,7 @@ def make_report(folder: str | Path) -> list[Path]:
     unit = comparison["interval"].get("unit", "document")
     page = _template().render(
         comparison=comparison,
-        title=f"Models compared on {test.name}",
+        title=f"Models compared on {path.name}",
         sections=sections,
         training=training,
         costs=[model for model in models if any(model.get(key) is not None for key in COSTS)],
@@ -70,7 +71,7 @@ def _section(
     results: Results,
     target: str,
     name: str,
-    texts: dict[str, list[Doc]],
+    texts: dict[str, str],
     dictionary: Language | None,
     files: dict[Path, bytes],
     folder: Path,

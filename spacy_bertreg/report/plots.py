@@ -75,28 +75,14 @@ def plot_predictions(
     for axes, model in zip(panels, models, strict=False):
         values = predictions[model].to_numpy()
         inside = (values >= low) & (values <= high)
+        x, y = gold[inside], values[inside]
         if binned:
-            axes.hexbin(
-                gold[inside],
-                values[inside],
-                gridsize=28,
-                mincnt=1,
-                bins="log",
-                cmap="cividis_r",
-                linewidths=0,
-                extent=(low, high, low, high),
-            )
+            form: dict[str, Any] = {"cmap": "cividis_r", "linewidths": 0, "bins": "log"}
+            axes.hexbin(x, y, gridsize=28, mincnt=1, extent=(low, high, low, high), **form)
         else:
             # As an image inside of the SVG: thousands of shapes make a page slow.
-            axes.scatter(
-                gold[inside],
-                values[inside],
-                s=12,
-                alpha=0.35,
-                linewidths=0,
-                rasterized=True,
-                **styles[model],
-            )
+            form = {"alpha": 0.35, "linewidths": 0, **styles[model]}
+            axes.scatter(x, y, s=12, rasterized=True, **form)
         axes.axline((low, low), slope=1, color="0.2", lw=1, ls="--")
         outside = int((~inside & np.isfinite(values)).sum())
         title = plain(model) + (f" ({outside} outside)" if outside else "")

@@ -24,21 +24,17 @@ def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str
             # A dictionary learns in one go.
             lines[model] = axes.axhline(curve["r2"].iloc[0], color=style["color"], ls="--", lw=1.5)
         else:
-            (lines[model],) = axes.plot(
-                curve["step"], curve["r2"], ms=4, lw=1.5, alpha=0.8, **style
-            )
+            form = {"ms": 4, "lw": 1.5, "alpha": 0.8, **style}
+            (lines[model],) = axes.plot(curve["step"], curve["r2"], **form)
     lowest = min(curve["r2"].min() for _, curve in curves)
     axes.set_ylim(max(lowest, -0.5) - 0.05, 1)
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
     axes.set_xlabel("step of training")
     axes.set_ylabel("R² on the dev set")
-    figure.legend(
-        list(lines.values()),
-        [plain(m) for m in lines],
-        loc="outside upper center",
-        ncols=legend_columns(lines),
-    )
+    names = [plain(model) for model in lines]
+    columns = legend_columns(lines)
+    figure.legend(list(lines.values()), names, loc="outside upper center", ncols=columns)
     best = pd.DataFrame([(m, c["r2"].max()) for m, c in curves], columns=["model", "r2"])
     alt = "R² on the dev set during training. Best of each model: " + _best(best)
     caption = (
