@@ -215,11 +215,11 @@ def _coverage(
 
 def _pairs(names: Collection[str]) -> list[tuple[str, str]]:
     """Pair each model with those before it, then each with the baselines."""
-    trivial = [name for name in (LINE, MEAN) if name in names]
-    others = [name for name in names if name not in trivial]
+    baseline_names = [name for name in (LINE, MEAN) if name in names]
+    others = [name for name in names if name not in baseline_names]
     pairs = [(later, earlier) for earlier, later in combinations(others, 2)]
-    pairs += [(name, baseline) for baseline in trivial for name in others]
-    return [*pairs, *combinations(trivial, 2)]
+    pairs += [(name, baseline) for baseline in baseline_names for name in others]
+    return [*pairs, *combinations(baseline_names, 2)]
 
 
 def _difference(model: Estimates, baseline: Estimates) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Read what `compare` writes, and what training leaves beside a pipeline."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,12 @@ def read_results(folder: Path) -> Results:
     comparison = _read_comparison(folder / "comparison.json")
     path = folder / "predictions.csv"
     _require_file(path)
-    table = _read_csv(path)
     columns = {model["name"]: _columns(model) for model in comparison["models"]}
-    for column in [*DOCUMENT_COLUMNS, *(c for names in columns.values() for c in names)]:
-        if column not in table.columns:
-            raise ValueError(
-                f"{path} has no column {column!r}. It has: {', '.join(table.columns)}. "
-                "Expected it from the same run of `compare` as comparison.json."
-            )
+    table = _read_csv(
+        path,
+        [*DOCUMENT_COLUMNS, *(name for names in columns.values() for name in names)],
+        " Expected it from the same run of `compare` as comparison.json.",
+    )
     documents = table[DOCUMENT_COLUMNS].copy()
     for column in ("length", "gold"):
         documents[column] = _numbers(table[column], path)
@@ -120,12 +119,7 @@ def read_sizes(folder: Path) -> pd.DataFrame | None:
     path = folder / "sizes.csv"
     if not path.is_file():
         return None
-    table = _read_csv(path)
-    for column in ("model", "n_documents", "seed", "r2"):
-        if column not in table.columns:
-            raise ValueError(
-                f"{path} has no column {column!r}. It has: {', '.join(table.columns)}."
-            )
+    table = _read_csv(path, ["model", "n_documents", "seed", "r2"])
     for column in ("n_documents", "r2"):
         table[column] = _numbers(table[column], path)
     table = table[table["n_documents"] > 0].dropna(subset=["r2"])
@@ -154,12 +148,17 @@ def _read_comparison(path: Path) -> dict[str, Any]:
     return comparison
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, columns: Iterable[str], expected: str = "") -> pd.DataFrame:
     try:
         # As text: an id may look like a number, or be called "NA".
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:
         raise ValueError(f"{path} is not a CSV file: {error}") from error
+    for column in columns:
+        if column not in table.columns:
+            found = ", ".join(table.columns)
+            raise ValueError(f"{path} has no column {column!r}. It has: {found}.{expected}")
+    return table
 
 
 def _require_file(path: Path) -> None:

@@ -75,8 +75,8 @@ def test_files_of_older_versions_keep_their_draws(folder, tmp_path):
         doc.user_data["group"] = doc.text
         bin_.add(doc)
     bin_.to_disk(tmp_path / "test.spacy")
-    own, older = (read_test_set(f / "test.spacy") for f in (folder, tmp_path))
-    assert older.groups == own.groups
+    newer, older = (read_test_set(f / "test.spacy") for f in (folder, tmp_path))
+    assert older.groups == newer.groups
     path = predict(folder, tmp_path / "p.csv")
     options = {"train": folder / "train.spacy", "n_resamples": 100}
     a, b = (compare(f / "test.spacy", [path], **options) for f in (folder, tmp_path))
