@@ -32,7 +32,8 @@ from ..dictionary.term_matcher import MatchOn
 from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
 from ..targets.gold import resolve_targets
 from ..targets.predictions import Predictions
-from ..targets.scale import TargetScale, resolve_transforms
+from ..targets.scale import TargetScale
+from ..targets.transforms import resolve_transforms
 from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_choice, check_output_key
 
@@ -297,7 +298,7 @@ class DictionaryRegressor(Regressor, Pipe):
         if self.cfg["smearing"]:
             errors = (transformed - self._model.predict(docs)) / np.array(self.scale.std)
             known = [column[~np.isnan(column)].tolist() for column in errors.T]
-            self.scale = self.scale.with_residuals(known)
+            self.scale = self.scale.with_smearing(known)
         self.list_covariates(nlp)
         self.end_step()
 
@@ -381,7 +382,7 @@ class DictionaryRegressor(Regressor, Pipe):
 
     def _predictions(self, transformed: NDArray[np.float64]) -> Predictions:
         scaled = (transformed - np.array(self.scale.mean)) / np.array(self.scale.std)
-        return Predictions(self.scale.expected(scaled), scaled)
+        return Predictions(self.scale.unscale_with_smearing(scaled), scaled)
 
     def explain(self, docs: Iterable[Doc]) -> Explained:
         """docs (Iterable[Doc]): The documents; they are not changed.

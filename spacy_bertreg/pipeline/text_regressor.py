@@ -22,7 +22,8 @@ from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
 from ..layers.covariates import set_covariates
 from ..targets.gold import gold_values, resolve_targets
 from ..targets.predictions import Predictions
-from ..targets.scale import MAX_RESIDUALS, TargetScale, resolve_transforms
+from ..targets.scale import MAX_RESIDUALS, TargetScale
+from ..targets.transforms import resolve_transforms
 from ..training.losses import Loss, SquaredLoss, mean_loss
 from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_output_key, has_words
@@ -252,7 +253,7 @@ class TextRegressor(Regressor, TrainablePipe):
         by_target = self._by_target(outputs)
         scaled = self.loss.point(by_target)
         return Predictions(
-            self.scale.expected(scaled),
+            self.scale.unscale_with_smearing(scaled),
             scaled,
             self.loss.spread(by_target),
             self.loss.quantiles(by_target),
@@ -291,7 +292,7 @@ class TextRegressor(Regressor, TrainablePipe):
         self._n_passes = 0
         super().finish_update(sgd)
         if self.cfg["smearing"]:
-            self.scale = self.scale.with_residuals([list(column) for column in self._residuals])
+            self.scale = self.scale.with_smearing([list(column) for column in self._residuals])
         self.end_step()
         self._report_training()
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bertreg.targets.scale import TargetScale, resolve_transforms
+from spacy_bertreg.targets.scale import TargetScale
+from spacy_bertreg.targets.transforms import resolve_transforms
 
 VALUES = np.array([[0.0], [1.0], [3.0], [math.nan], [8.0], [400.0]])
 
@@ -69,16 +70,18 @@ def test_smearing_is_duans_factor_for_logs():
     rng = np.random.default_rng(0)
     x, errors = rng.normal(size=5000), rng.normal(scale=1.2, size=5000)
     y = np.exp(1 + x + errors)[:, None]
-    scale = TargetScale.fit(["y"], y - 1, ["log1p"])
+    scale = TargetScale.fit(["y"], y - 1, ["log1p"], [None])
     predicted = (1 + x[:, None] - scale.mean[0]) / scale.std[0]
     residuals = scale.scale(y - 1) - predicted
-    few = scale.with_residuals([residuals[:1000, 0].tolist()])
+    few = scale.with_smearing([residuals[:1000, 0].tolist()])
     factor = np.exp(errors[:1000]).mean()
-    np.testing.assert_allclose(few.expected(predicted), np.exp(1 + x[:, None]) * factor - 1)
+    np.testing.assert_allclose(
+        few.unscale_with_smearing(predicted), np.exp(1 + x[:, None]) * factor - 1
+    )
     # Of many residuals, quantiles stand for all; the mean prediction is that of the values.
-    many = scale.with_residuals([residuals[:, 0].tolist()])
-    assert many.expected(predicted).mean() == pytest.approx(y.mean() - 1, rel=0.1)
-    assert scale.expected(predicted).mean() < 0.6 * y.mean()
+    many = scale.with_smearing([residuals[:, 0].tolist()])
+    assert many.unscale_with_smearing(predicted).mean() == pytest.approx(y.mean() - 1, rel=0.1)
+    assert scale.unscale_with_smearing(predicted).mean() < 0.6 * y.mean()
     assert len(many.residuals[0]) == 2000
 
 
