@@ -1,9 +1,11 @@
-"""What regressors write on a document beside `doc.cats`: `doc._.score` and others.
+"""What stands on a document beside `doc.cats`: numbers that may be unknown, and what regressors
+write, as `doc._.score`.
 
 spaCy's extensions belong to the whole program. Where another package has set one of these names,
 predictions are stored and read here all the same, and `doc._` shows what that package makes of it.
 """
 
+import math
 import warnings
 from typing import Any
 
@@ -22,7 +24,8 @@ ANNOTATIONS = ("score", "interval", "quantiles", "std")
 def register_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> None:
     """Register an extension, or warn if another package has one of this name that shows its own.
 
-    kind (type): Doc or Span. name (str): The extension's name.
+    kind (type): Doc or Span.
+    name (str): The extension's name.
     **settings: As spaCy's `set_extension` takes them.
     """
     if not kind.has_extension(name):
@@ -40,21 +43,39 @@ def register_extension(kind: type[Doc] | type[Span], name: str, **settings: Any)
 
 
 def set_annotation(doc: Doc, name: str, value: Any) -> None:
-    """Write an annotation, as `doc._.NAME = value` does for an extension with a default.
-
-    doc (Doc): The document. name (str): One of `ANNOTATIONS`. value (Any): What to write."""
+    """Write one of `ANNOTATIONS`, as `doc._.NAME = value` does for an extension with a default."""
     doc.user_data[_key(name)] = value
 
 
 def get_annotation(doc: Doc, name: str) -> Any:
-    """doc (Doc): The document. name (str): One of `ANNOTATIONS`.
-    RETURNS (Any): What is written there; None if nothing is."""
+    """Read one of `ANNOTATIONS`; None if nothing is written there."""
     return doc.user_data.get(_key(name))
 
 
 def _key(name: str) -> Any:
     # Where spaCy keeps values of extensions.
     return "._.", name, None, None
+
+
+def number_or_nan(value: Any, what: str, text: str) -> float:
+    """Read a number that may be unknown.
+
+    value (Any): A number; None and NaN are unknown.
+    what (str): What it is, as "Target 'rating'", for the error.
+    text (str): The text of its document, for the error.
+    RETURNS (float): The number, NaN where it is unknown.
+    RAISES (ValueError): It is infinite, or no number.
+    """
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isinf(number):
+        raise ValueError(
+            f"{what} is {value!r} for the text {text[:60]!r}. Expected a finite number, or None or "
+            "NaN where it is unknown."
+        )
+    return number
 
 
 for annotation in ANNOTATIONS:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 
-from .numbers import number_or_nan
+from .annotations import number_or_nan
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,9 @@ LARGEST = 1e6
 
 
 def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -> Floats:
-    """docs (Sequence[Doc]): With `doc.user_data["covariates"]`, numbers by name; or read by
+    """Read the covariates of documents.
+
+    docs (Sequence[Doc]): With `doc.user_data["covariates"]`, numbers by name; or read by
         `nlp.pipe(..., as_tuples=True)` with contexts that have it. None and NaN: unknown.
     names (Sequence[str]): Which to read; "log_length" is made from the document.
     component (str): Who asks, for the errors.
@@ -34,39 +36,37 @@ def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -
     given = [name for name in names if name != LOG_LENGTH]
     rows = np.zeros((len(docs), len(names)))
     for row, doc in zip(rows, docs, strict=True):
-        own = _of(doc)
+        found = _get_covariates(doc)
         for column, name in enumerate(names):
             if name == LOG_LENGTH:
                 row[column] = math.log1p(len(doc) - int(doc.to_array(IS_SPACE).sum()))
-            elif own is None or name not in own:
-                found = "none" if own is None else ", ".join(map(repr, own)) or "none"
+            elif found is None or name not in found:
                 raise ValueError(
                     f"Component {component!r} expects the covariates "
                     f"{', '.join(map(repr, given))}, but the document {doc.text[:60]!r} has "
-                    f"{found}. Set doc.user_data[{COVARIATES!r}] = {{{name!r}: NUMBER}} before the "
-                    "pipeline runs, None for a value that is unknown."
+                    f"{', '.join(map(repr, found or ())) or 'none'}. Set "
+                    f"doc.user_data[{COVARIATES!r}] = {{{name!r}: NUMBER}} before the pipeline "
+                    "runs, None for a value that is unknown."
                 )
             else:
-                row[column] = number_or_nan(own[name], f"Covariate {name!r}", doc.text)
+                row[column] = number_or_nan(found[name], f"Covariate {name!r}", doc.text)
     return rows
 
 
-def _of(doc: Doc) -> Mapping[str, Any] | None:
-    own = doc.user_data.get(COVARIATES)
-    if own is None and isinstance(doc._context, Mapping):
-        own = doc._context.get(COVARIATES)
-    if own is not None and not isinstance(own, Mapping):
+def _get_covariates(doc: Doc) -> Mapping[str, Any] | None:
+    found = doc.user_data.get(COVARIATES)
+    if found is None and isinstance(doc._context, Mapping):
+        found = doc._context.get(COVARIATES)
+    if found is not None and not isinstance(found, Mapping):
         raise ValueError(
-            f"The covariates of the document {doc.text[:60]!r} are {own!r}. Expected a dict of "
+            f"The covariates of the document {doc.text[:60]!r} are {found!r}. Expected a dict of "
             "numbers by name."
         )
-    return own
+    return found
 
 
 def copy_covariates(reference: Doc, predicted: Doc) -> None:
-    """Give a document for prediction the covariates that an annotated one has, if it has none.
-
-    reference (Doc): With annotations. predicted (Doc): Without."""
+    """Give a document for prediction the covariates that an annotated one has, if it has none."""
     if COVARIATES in reference.user_data:
         predicted.user_data.setdefault(COVARIATES, reference.user_data[COVARIATES])
 
@@ -87,10 +87,10 @@ class CovariateScale:
 
     @classmethod
     def fit(cls, docs: Sequence[Doc], names: Sequence[str], component: str) -> "CovariateScale":
-        """docs (Sequence[Doc]): The training documents. names (Sequence[str]): What to read.
-        component (str): Who asks, for the errors.
-        RETURNS (CovariateScale): Fitted to them.
-        RAISES (ValueError): As `read_covariates`, or no document has a value for one."""
+        """Learn means and standard deviations from the training documents, see `read_covariates`.
+
+        RAISES (ValueError): As `read_covariates`, or no document has a value for one.
+        """
         if len(set(names)) < len(names):
             raise ValueError(
                 f"covariates of the component {component!r} names one twice: {list(names)}."
@@ -110,15 +110,16 @@ class CovariateScale:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """RETURNS (tuple[str, ...]): Names of what it gives: the covariates, then their indicators;
-        "log_length" is never unknown and has none."""
-        given = [name for name in self.names if name != LOG_LENGTH]
-        return (*self.names, *(f"{name} unknown" for name in given))
+        """Names of what it gives: the covariates, then their indicators; "log_length" is never
+        unknown and has none.
+        """
+        return (*self.names, *(f"{name} unknown" for name in self.names if name != LOG_LENGTH))
 
     def __call__(self, docs: Sequence[Doc], component: str) -> Floats:
-        """docs (Sequence[Doc]): Documents. component (str): Who asks, for the errors.
-        RETURNS (ndarray): Shape (documents, columns).
-        RAISES (ValueError): As `read_covariates`."""
+        """Read covariates of documents as a model takes them, shape (documents, columns).
+
+        RAISES (ValueError): As `read_covariates`.
+        """
         values = read_covariates(docs, self.names, component)
         scaled = (values - np.array(self.mean)) / np.array(self.std)
         # The model computes in 32 bits, in which a larger number would be infinite.
@@ -128,10 +129,10 @@ class CovariateScale:
         return np.concatenate([np.where(unknown, 0.0, scaled), unknown[:, given]], axis=1)
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): Of lists, for msgpack."""
+        """Turn into lists for msgpack."""
         return {name: list(value) for name, value in self.__dict__.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Iterable[Any]]) -> "CovariateScale":
-        """data (Mapping): What `to_dict` gave. RETURNS (CovariateScale): The same."""
+        """Read what `to_dict` made."""
         return cls(**{name: tuple(value) for name, value in data.items()})

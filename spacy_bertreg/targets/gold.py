@@ -8,34 +8,29 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..data.annotations import TARGETS
-from ..data.numbers import number_or_nan
+from ..data.annotations import TARGETS, number_or_nan
 
 Floats = NDArray[np.float64]
 
 
 def observed_values(doc: Doc) -> Mapping[str, Any]:
-    """Get the observed values of an annotated document.
+    """Get the observed values of an annotated document, by target.
 
-    doc (Doc): With numbers by target in `doc.user_data["targets"]` or, where there is no such key,
-        in `doc.cats`.
-    RETURNS (Mapping[str, Any]): Them.
+    They are in `doc.user_data["targets"]` or, where there is no such key, in `doc.cats`.
+
     RAISES (ValueError): What stands in `doc.user_data["targets"]` is no dict.
     """
-    own = doc.user_data.get(TARGETS, doc.cats)
-    if not isinstance(own, Mapping):
+    values = doc.user_data.get(TARGETS, doc.cats)
+    if not isinstance(values, Mapping):
         raise ValueError(
-            f"user_data[{TARGETS!r}] is {own!r} for the text {doc.text[:60]!r}. Expected a dict of "
-            "numbers by target."
+            f"user_data[{TARGETS!r}] is {values!r} for the text {doc.text[:60]!r}. Expected a dict "
+            "of numbers by target."
         )
-    return own
+    return values
 
 
 def find_targets(examples: Iterable[Example]) -> list[str]:
-    """Find the targets that examples hold.
-
-    examples (Iterable[Example]): Values as `observed_values` finds them in `example.reference`.
-    RETURNS (list[str]): Their names, in order of first appearance."""
+    """Find the names of the targets that examples hold, in order of first appearance."""
     return list(dict.fromkeys(key for eg in examples for key in observed_values(eg.reference)))
 
 
@@ -48,26 +43,22 @@ def gold_values(examples: Iterable[Example], targets: Sequence[str]) -> Floats:
     RETURNS (ndarray): float64, shape (examples, targets), NaN where a value is unknown.
     RAISES (ValueError): A value is infinite or not a number.
     """
-    rows = [
-        [
-            number_or_nan(observed.get(target), f"Target {target!r}", eg.reference.text)
-            for target in targets
-        ]
-        for eg in examples
-        for observed in [observed_values(eg.reference)]
-    ]
+    rows = []
+    for doc in (eg.reference for eg in examples):
+        values = observed_values(doc)
+        rows.append([number_or_nan(values.get(t), f"Target {t!r}", doc.text) for t in targets])
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
 
 
 def resolve_targets(
     examples: Sequence[Example], targets: Sequence[str] | None, name: str
 ) -> tuple[list[str], Floats]:
-    """Settle which targets a component learns, and read them.
+    """Determine which targets a component learns, and read their values.
 
     examples (Sequence[Example]): The training examples.
     targets (Sequence[str] | None): Names of the targets; None for all that the examples hold.
     name (str): Name of the component, for the errors.
-    RETURNS (tuple): The names, and their values (examples, targets).
+    RETURNS (tuple[list[str], ndarray]): The names, and their values, shape (examples, targets).
     RAISES (ValueError): No targets in the examples, or none for one that was asked for.
     """
     found = find_targets(examples)

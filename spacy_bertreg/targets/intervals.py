@@ -47,37 +47,41 @@ class Calibration:
         method: str,
         targets: Sequence[str],
     ) -> "Calibration":
-        """predictions (Predictions): Of the calibration documents.
+        """Find how wide intervals must be to hold their promise on calibration documents.
+
+        predictions (Predictions): Of the calibration documents.
         gold (ndarray): The observed values on the model's scale, shape (documents, targets), NaN
             where unknown.
         level (float): Between 0 and 1.
-        method (str): One of the three.
+        method (str): One of `METHODS`.
         targets (Sequence[str]): Their names, for the errors.
         RETURNS (Calibration): The calibration.
         RAISES (ValueError): The model does not predict what the method takes, the level is out of
             range, or a target has too few values for the level.
         """
         check_level(level)
-        low, high, unit = _parts(predictions, method)
-        scores = np.maximum(low - gold, gold - high) / unit
+        low, high, unit = _band(predictions, method)
+        nonconformity = np.maximum(low - gold, gold - high) / unit
         widths, n = [], []
-        for target, column in zip(targets, scores.T, strict=True):
+        for target, column in zip(targets, nonconformity.T, strict=True):
             known = np.sort(column[~np.isnan(column)])
             # One place beyond the plain quantile, since the new document could be anywhere.
             place = math.ceil(round((len(known) + 1) * level, 9))
             if place > len(known):
                 raise ValueError(
                     f"{len(known)} documents with a known value for {target!r} are too few for "
-                    f"intervals of level {level:g}. Expected {_fewest(level)} or more."
+                    f"intervals of level {level:g}. Expected "
+                    f"{math.ceil(round(level / (1 - level), 9))} or more."
                 )
             widths.append(float(known[place - 1]))
             n.append(len(known))
         return cls(method, level, tuple(widths), tuple(n))
 
     def intervals(self, predictions: Predictions) -> Floats:
-        """predictions (Predictions): Of some documents.
-        RETURNS (ndarray): Low and high ends on the model's scale, shape (documents, targets, 2)."""
-        low, high, unit = _parts(predictions, self.method)
+        """Give the low and high ends of intervals on the model's scale, shape (documents, targets,
+        2).
+        """
+        low, high, unit = _band(predictions, self.method)
         width = np.array(self.widths) * unit
         low, high = low - width, high + width
         # Quantiles that were moved in may have passed each other.
@@ -85,42 +89,41 @@ class Calibration:
         return np.stack([np.minimum(low, middle), np.maximum(high, middle)], axis=-1)
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): For msgpack."""
+        """Turn into lists and numbers for msgpack."""
         return {**self.__dict__, "widths": list(self.widths), "n": list(self.n)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
-        """data (Mapping): What `to_dict` gave. RETURNS (Calibration): The same."""
+        """Read what `to_dict` made."""
         return cls(data["method"], data["level"], tuple(data["widths"]), tuple(data["n"]))
 
 
 def check_level(level: float) -> None:
-    """RAISES (ValueError): The level is not between 0 and 1."""
+    """Check that a level is between 0 and 1."""
     if not 0 < level < 1:
         raise ValueError(f"The level is {level}. Expected a number between 0 and 1, as 0.9.")
 
 
-def _fewest(level: float) -> int:
-    return math.ceil(round(level / (1 - level), 9))
-
-
 def default_method(predictions: Predictions) -> str:
-    """RETURNS (str): The method that uses most of what the model predicts."""
+    """Choose the method that uses most of what the model predicts."""
     if predictions.quantiles is not None:
         return "quantiles"
     return "plain" if predictions.spread is None else "normalised"
 
 
 def is_inside(gold: Floats, intervals: Floats) -> NDArray[np.bool_]:
-    """gold (ndarray): Observed values, shape (documents,). intervals (ndarray): Low and high ends,
-        shape (documents, 2).
-    RETURNS (ndarray): For each document, whether the value is inside."""
+    """Tell for each document whether the observed value is in its interval.
+
+    gold (ndarray): Observed values, shape (documents,).
+    intervals (ndarray): Low and high ends, shape (documents, 2).
+    RETURNS (ndarray): Shape (documents,).
+    """
     low, high = intervals.T
     return (low <= gold) & (gold <= high)
 
 
-def _parts(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats]:
-    """RETURNS (tuple): What lies between low and high is inside, and what a width counts in."""
+def _band(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats]:
+    """Find low and high ends of intervals before they are widened, and the unit of widths."""
     scaled = predictions.scaled
     if method == "plain":
         return scaled, scaled, np.ones_like(scaled)

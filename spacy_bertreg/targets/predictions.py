@@ -1,7 +1,7 @@
-"""What a regressor predicts."""
+"""Predictions of a regressor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,19 +29,14 @@ class Predictions:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Predictions"]) -> "Predictions":
-        """parts (Sequence[Predictions]): Of one model, at least one.
-        RETURNS (Predictions): Of all their documents."""
+        """Join predictions of one model, at least one, for different documents."""
         columns: dict[str, Any] = {}
-        for field in fields(cls):
-            arrays = [getattr(part, field.name) for part in parts]
-            columns[field.name] = None if arrays[0] is None else np.concatenate(arrays)
+        for name, array in vars(parts[0]).items():
+            arrays = [vars(part)[name] for part in parts]
+            columns[name] = None if array is None else np.concatenate(arrays)
         return cls(**columns)
 
     def select(self, rows: NDArray[np.bool_]) -> "Predictions":
-        """rows (ndarray): For each document, whether to take it.
-        RETURNS (Predictions): Of these documents."""
-        columns: dict[str, Any] = {}
-        for field in fields(self):
-            values = getattr(self, field.name)
-            columns[field.name] = None if values is None else values[rows]
+        """Take the documents for which `rows`, shape (documents,), is true."""
+        columns: dict[str, Any] = {n: None if a is None else a[rows] for n, a in vars(self).items()}
         return Predictions(**columns)

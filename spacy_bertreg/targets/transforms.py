@@ -53,7 +53,7 @@ def invert(values: Floats, kind: str, bounds: Bounds | None) -> Floats:
 def check_range(
     target: str, values: Floats, transformed: Floats, kind: str, bounds: Bounds | None
 ) -> None:
-    """RAISES (ValueError): A known value of the target is out of its transform's range."""
+    """Check that each known value of a target is in the range of its transform."""
     wrong = np.flatnonzero(~np.isnan(values) & ~np.isfinite(transformed))
     if not len(wrong):
         return
