@@ -21,9 +21,10 @@ def Corpus_v1(
     shuffle: bool = False,
     augmenter: Augmenter | None = None,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read documents for training as spaCy's spacy.Corpus.v1 does, and lose nothing that belongs to
-    them: covariates, weight, group and targets stay, also where an augmenter changes the text, and
-    long documents are cut, where spaCy leaves them out or splits them.
+    """Read documents for training as spacy.Corpus.v1 does, and keep all that belongs to them.
+
+    Covariates, weight, group and targets stay, also where an augmenter changes the text, and long
+    documents are cut, where spaCy leaves them out or splits them.
 
     path (str | Path | None): A .spacy file, or a folder of such.
     limit (int): Number of documents to read; 0 for all.
@@ -40,8 +41,8 @@ def Corpus_v1(
         )
     if max_length < 0:
         raise ValueError(f"max_length is {max_length} in [corpora]. Expected 0 or more.")
-    keeping = None if augmenter is None else _keeping_user_data(augmenter)
-    corpus = _CuttingCorpus(path, limit=limit, shuffle=shuffle, augmenter=keeping)
+    augment = None if augmenter is None else _keep_user_data(augmenter)
+    corpus = _CuttingCorpus(path, limit=limit, shuffle=shuffle, augmenter=augment)
     corpus.cut_at = max_length
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -65,17 +66,18 @@ class _CuttingCorpus(Corpus):
 
     def read_docbin(self, vocab: Vocab, locs: Iterable[str | Path]) -> Iterator[Doc]:
         for doc in super().read_docbin(vocab, locs):
-            yield _cut(doc, self.cut_at) if 0 < self.cut_at < len(doc) else doc
+            if 0 < self.cut_at < len(doc):
+                cats = doc.cats
+                doc = doc[: self.cut_at].as_doc(copy_user_data=True)
+                # spaCy takes a key of three letters for a span's start, end and label, and leaves
+                # it out.
+                doc.cats = dict(cats)
+            yield doc
 
 
-def _cut(doc: Doc, n_tokens: int) -> Doc:
-    first = doc[:n_tokens].as_doc(copy_user_data=True)
-    # spaCy takes a key of three letters for a span's start, end and label, and leaves it out.
-    first.cats = dict(doc.cats)
-    return first
+def _keep_user_data(augmenter: Augmenter) -> Augmenter:
+    """Make an augmenter that gives its examples the user data of the original."""
 
-
-def _keeping_user_data(augmenter: Augmenter) -> Augmenter:
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         # Values of extensions, under tuples, may belong to places in the old text.
         kept = {k: v for k, v in example.reference.user_data.items() if isinstance(k, str)}

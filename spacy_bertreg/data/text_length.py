@@ -9,24 +9,25 @@ from spacy.language import Language
 
 @contextmanager
 def any_length(nlp: Language) -> Iterator[None]:
-    """Let a pipeline read texts of any length inside of this. spaCy's limit is for components that
-    take memory by length; ours read long texts in parts.
+    """Let a pipeline read texts of any length inside of this context.
 
-    nlp (Language): The pipeline."""
-    usual = nlp.max_length
+    spaCy's limit is for components that take memory by length; ours read long texts in parts.
+    """
+    max_length = nlp.max_length
     nlp.max_length = sys.maxsize
     try:
         yield
     finally:
-        nlp.max_length = usual
+        nlp.max_length = max_length
 
 
 def long_texts_v1(max_length: int = 10**9) -> Callable[[Language], Language]:
-    """Let a pipeline take longer texts than spaCy's 1,000,000 characters, in every command: with
-    `spacy evaluate`, no other place is asked.
+    """Let a pipeline take longer texts than spaCy's 1,000,000 characters, in every command.
 
-    max_length (int): Number of characters. Where other components are in the pipeline, such as a
-        parser, mind what they take of memory.
+    `spacy evaluate` reads the limit nowhere else.
+
+    max_length (int): Number of characters. Mind the memory that other components in the pipeline
+        take, such as a parser.
     RETURNS (Callable[[Language], Language]): For [nlp.after_pipeline_creation].
     RAISES (ValueError): `max_length` is less than 1.
     """

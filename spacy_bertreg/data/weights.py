@@ -14,10 +14,11 @@ WEIGHT = "weight"
 
 
 def document_weights(examples: Iterable[Example]) -> Floats:
-    """examples (Iterable[Example]): Weights in `example.reference.user_data["weight"]`; 1 where
-        there is none.
+    """Read weights from `example.reference.user_data["weight"]`; 1 where there is none.
+
     RETURNS (ndarray): Shape (examples,).
-    RAISES (ValueError): A weight is not a number of 0 or more."""
+    RAISES (ValueError): A weight is not a number of 0 or more.
+    """
     weights = []
     for example in examples:
         weight = example.reference.user_data.get(WEIGHT, 1.0)
@@ -35,9 +36,11 @@ def document_weights(examples: Iterable[Example]) -> Floats:
 
 
 def training_weights(examples: Iterable[Example], component: str) -> Floats:
-    """examples (Iterable[Example]): All training examples. component (str): Who asks.
+    """Read the weights of all training examples of a component.
+
     RETURNS (ndarray): Their `document_weights`.
-    RAISES (ValueError): As there, or all weights are 0."""
+    RAISES (ValueError): As there, or all weights are 0.
+    """
     weights = document_weights(examples)
     if not weights.any():
         raise ValueError(
@@ -50,11 +53,14 @@ def training_weights(examples: Iterable[Example], component: str) -> Floats:
 def resolve_target_weights(
     targets: Sequence[str], weights: Mapping[str, float] | None, where: str
 ) -> list[float]:
-    """targets (Sequence[str]): The targets. weights (Mapping[str, float] | None): By target; 1 for
-        one that is not named.
+    """Scale a component's weights of targets to a mean of 1.
+
+    targets (Sequence[str]): The targets.
+    weights (Mapping[str, float] | None): By target; 1 for one that is not named.
     where (str): The config's section, for the errors.
-    RETURNS (list[float]): Of each target, 1 in the mean.
-    RAISES (ValueError): A target is not known, or a weight is negative, or all are 0."""
+    RETURNS (list[float]): The weight of each target.
+    RAISES (ValueError): A target is not known, or a weight is negative, or all are 0.
+    """
     given = dict(weights or {})
     for target, weight in given.items():
         if target not in targets:

@@ -78,8 +78,9 @@ class Calibration:
         return cls(method, level, tuple(widths), tuple(n))
 
     def intervals(self, predictions: Predictions) -> Floats:
-        """Give the low and high ends of intervals on the model's scale, shape (documents, targets,
-        2).
+        """Make intervals of predictions.
+
+        RETURNS (ndarray): Low and high ends on the model's scale, shape (documents, targets, 2).
         """
         low, high, unit = _band(predictions, self.method)
         width = np.array(self.widths) * unit
