@@ -18,7 +18,7 @@ from ..data.tables.decimals import parse_number
 from ..data.tables.kinds import WHOLE_KINDS, TableOptions, table_kind
 from ..data.tables.layout import Layout, find_layout
 from ..data.tables.read import read_table
-from ..data.tables.records import Decoded, Record, json_records
+from ..data.tables.records import Record, TextFile, json_records
 from ..data.tables.whole import with_labels
 from .chunks import Chunk, Reject
 
@@ -86,7 +86,7 @@ class Source:
             self.frame = self._read_frame()
             self.columns = list(map(str, self.frame.columns))
         elif self.kind == "jsonl":
-            with Decoded(self.path, settings.options.encoding) as file_:
+            with TextFile(self.path, settings.options.encoding) as file_:
                 rows = (record.values for record in json_records(file_))
                 self.columns = list(next((row for row in rows if row is not None), {}))
         else:
@@ -132,7 +132,7 @@ class Source:
         return frame.where(frame.notna(), None)
 
     def _read_text(self) -> Iterator[Chunk]:
-        with Decoded(self.path, self.settings.options.encoding) as file_:
+        with TextFile(self.path, self.settings.options.encoding) as file_:
             records = json_records(file_) if self._layout is None else self._layout.records(file_)
             yield from self._make_chunks(records, lambda n_rows: file_.position)
 

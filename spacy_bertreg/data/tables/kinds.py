@@ -35,7 +35,7 @@ class TableOptions:
     sheet: str | None = None
 
     def __post_init__(self) -> None:
-        check_encoding(self.encoding)
+        resolve_encoding(self.encoding)
         if self.quoting not in QUOTING:
             raise ValueError(f"--quoting is {self.quoting!r}. Expected auto, quoted or none.")
         if self.decimal not in (None, ".", ","):
@@ -49,9 +49,8 @@ class TableOptions:
             object.__setattr__(self, "separator", found)
 
 
-def check_encoding(encoding: str) -> str:
-    """encoding (str): A name. RETURNS (str): For Python; of UTF-8, that leaves out a byte order
-    mark. RAISES (ValueError): There is no such encoding."""
+def resolve_encoding(encoding: str) -> str:
+    """Check the name of an encoding; for UTF-8, return the codec that drops a byte order mark."""
     try:
         return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     except LookupError as error:
@@ -59,8 +58,10 @@ def check_encoding(encoding: str) -> str:
 
 
 def table_kind(path: Path) -> str:
-    """path (Path): A table's file. RETURNS (str): One of `KINDS`, by its name.
-    RAISES (ValueError): It is none of these."""
+    """Tell a table's kind, one of `KINDS`, by its file's name.
+
+    RAISES (ValueError): It is none of these.
+    """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending[1:] in TEXT_KINDS:
         return ending[1:]
@@ -73,8 +74,10 @@ def table_kind(path: Path) -> str:
 
 
 def check_output_kind(path: Path) -> str:
-    """path (Path): A table to write. RETURNS (str): One of `OUTPUT_KINDS`, by its name.
-    RAISES (ValueError): It is none of these."""
+    """Tell the kind of a table to write, one of `OUTPUT_KINDS`, by its file's name.
+
+    RAISES (ValueError): It is none of these.
+    """
     kind = table_kind(path)
     if kind not in OUTPUT_KINDS:
         raise ValueError(

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from .kinds import TableOptions
-from .records import Decoded, Record, csv_records, suggest_encoding
+from .records import Record, TextFile, csv_records, suggest_encoding
 
 USUAL = {"csv": ",", "tsv": "\t"}
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
@@ -36,8 +36,8 @@ class Layout:
     n_fields: int
     notes: tuple[str, ...]
 
-    def records(self, file_: Decoded) -> Iterator[Record]:
-        """file_ (Decoded): The file. YIELDS (Record): Its rows below the header, as dicts; the
+    def records(self, file_: TextFile) -> Iterator[Record]:
+        """file_ (TextFile): The file. YIELDS (Record): Its rows below the header, as dicts; the
         `reason` says so if one does not fit the header."""
         rows = csv_records(file_, self.separator, quoted=self.quoted, skip=self.skip)
         next(rows, None)
@@ -65,8 +65,8 @@ def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
     RETURNS (Layout): Its layout.
     RAISES (ValueError): It has no header, or one with a name that comes twice; or it can be read
         with several separators."""
-    with Decoded(path, options.encoding) as file_:
-        declared = DECLARED.fullmatch(next(file_.lines(), "").rstrip("\r\n"))
+    with TextFile(path, options.encoding) as file_:
+        declared = DECLARED.fullmatch(next(iter(file_), "").rstrip("\r\n"))
     skip = int(declared is not None)
     notes = []
     reading = _Reading(path, options, skip)
@@ -112,7 +112,7 @@ class _Reading:
 
     def records(self, separator: str, quoted: bool) -> Iterator[Record]:
         """YIELDS (Record): All rows, the header too."""
-        with Decoded(self._path, self._options.encoding) as file_:
+        with TextFile(self._path, self._options.encoding) as file_:
             yield from csv_records(file_, separator, quoted=quoted, skip=self._skip)
 
     def separator(self, usual: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from .kinds import TEXT_KINDS, TableOptions, table_kind
 from .layout import find_layout
-from .records import Decoded, Record, json_records, suggest_encoding
+from .records import Record, TextFile, json_records, suggest_encoding
 from .whole import read_whole
 
 UNQUOTED = " Quotation marks are read as ordinary characters; else: --quoting quoted."
@@ -51,7 +51,7 @@ def lines_note(n_lines: int, n_rows: int) -> str:
 
 def _read_objects(path: Path, options: TableOptions) -> pd.DataFrame:
     rows = []
-    with Decoded(path, options.encoding) as file_:
+    with TextFile(path, options.encoding) as file_:
         for record in json_records(file_):
             if record.values is None:
                 raise _record_error(path, options, record, f"line {record.line} {record.reason}")
@@ -63,7 +63,7 @@ def _read_objects(path: Path, options: TableOptions) -> pd.DataFrame:
 def _read_fields(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
     layout = find_layout(path, kind, options)
     rows, n_lines = [], 0
-    with Decoded(path, options.encoding) as file_:
+    with TextFile(path, options.encoding) as file_:
         for number, record in enumerate(layout.records(file_), start=1):
             values = record.values
             if values is None:

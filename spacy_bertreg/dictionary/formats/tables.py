@@ -1,9 +1,10 @@
 """Term lists that are tables: a line for each term."""
 
+import io
 import re
 from collections.abc import Iterator
 
-from ...data.tables.records import Written, csv_records, parse_object
+from ...data.tables.records import csv_records, parse_object
 from ..globs import escape
 from ..lexicon import normalize
 from .rows import Row, Source, is_number
@@ -37,7 +38,7 @@ def read_lines(text: str, delimiter: str, source: Source, *, quoted: bool = True
     RAISES (ValueError): One can't be read.
     """
     table: Lines = []
-    for record in csv_records(Written(text), delimiter, quoted=quoted):
+    for record in csv_records(io.StringIO(text, newline=""), delimiter, quoted=quoted):
         line = record.line or 1
         if record.values is None:
             raise source.error(line, f"{record.reason}.")
