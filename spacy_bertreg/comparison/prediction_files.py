@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..data.tables.columns import cell_error, parse_numbers, require_names
+from ..data.tables.columns import check_cells, parse_numbers, require_names
 from ..data.tables.kinds import TableOptions, table_kind
 from ..data.tables.read import read_table
 from ..evaluation.metrics import Floats
@@ -65,9 +65,8 @@ def read_predictions(
     values = {}
     for column in ("target", "prediction"):
         numbers = np.array(parse_numbers(table[column], path, decimal))
-        if column == "prediction" and np.isnan(numbers).any():
-            row = int(np.isnan(numbers).argmax()) + 1
-            raise cell_error(path, row, table[column], "a finite number")
+        if column == "prediction":
+            check_cells(table[column], np.isnan(numbers), path, "a finite number")
         values[column] = np.full(len(test.ids), np.nan)
         values[column][rows] = numbers
     return {_target(path, values["target"], test): values["prediction"]}

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .tables.columns import A_DATE, cell_error, parse_dates
+from .tables.columns import A_DATE, check_cells, parse_dates
 
 SPLITS = ("train", "dev", "test")
 
 
 def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
     """Draw train, dev and test at random, keeping groups whole.
+
+    scikit-learn's GroupShuffleSplit draws shares of groups, not of documents, and two sets.
 
     groups (Sequence[str]): The group of each document.
     shares (Sequence[float]): Wished shares of documents; met as closely as the groups allow.
@@ -28,9 +30,8 @@ def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) ->
     sizes = np.bincount(codes)[order]
     # A group goes where the middle of its documents falls.
     middles = (np.cumsum(sizes) - sizes / 2) / len(codes)
-    chosen = np.searchsorted(np.cumsum(shares)[:2], middles, side="right")
     split_of_group = np.empty(len(unique), dtype=int)
-    split_of_group[order] = chosen
+    split_of_group[order] = np.searchsorted(np.cumsum(shares)[:2], middles, side="right")
     split = np.array(SPLITS)[split_of_group[codes]]
     for name, share in zip(SPLITS, shares, strict=True):
         if share > 0 and name not in split:
@@ -70,14 +71,11 @@ def split_by_date(dates: pd.Series, dev_from: str, test_from: str) -> np.ndarray
 
 
 def split_by_column(column: pd.Series, path: Path) -> np.ndarray:
-    """column (Series): Says train, dev or test for each document.
-    path (Path): The table's file, for messages.
-    RETURNS (ndarray): "train", "dev" or "test" for each document.
+    """Split as a column says: train, dev or test for each document.
+
     RAISES (ValueError): A cell says something else, or a split has no documents.
     """
-    wrong = ~column.isin(SPLITS).to_numpy()
-    if wrong.any():
-        raise cell_error(path, int(wrong.argmax()) + 1, column, ", ".join(SPLITS[:2]) + " or test")
+    check_cells(column, ~column.isin(SPLITS), path, "train, dev or test")
     split = column.to_numpy(dtype=str)
     for name in SPLITS:
         if name not in split:
@@ -89,13 +87,13 @@ def split_by_column(column: pd.Series, path: Path) -> np.ndarray:
 
 
 def first_ids(texts: Sequence[str], ids: Sequence[str]) -> list[str]:
-    """texts (Sequence[str]): The texts. ids (Sequence[str]): The name of each.
-    RETURNS (list[str]): For each text, the id of the first that is equal: groups of equal texts,
-        without the texts."""
+    """Name for each text the id of the first that is equal: groups of equal texts, without the
+    texts.
+    """
     first: dict[str, str] = {}
     return [first.setdefault(text, name) for text, name in zip(texts, ids, strict=True)]
 
 
 def count_shared(groups: Sequence[str], split: np.ndarray) -> int:
-    """RETURNS (int): How many groups have documents in more than one split."""
+    """Count the groups that have documents in more than one split."""
     return int((pd.Series(split).groupby(list(groups)).nunique() > 1).sum())

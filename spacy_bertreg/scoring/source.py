@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.tables.columns import CONTROL, has_half_character
+from ..data.tables.columns import CONTROL, has_lone_surrogate
 from ..data.tables.decimals import parse_number
 from ..data.tables.kinds import WHOLE_KINDS, TableOptions, table_kind
 from ..data.tables.layout import Layout, find_layout

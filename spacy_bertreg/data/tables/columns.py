@@ -1,11 +1,12 @@
 """What the columns of a table hold."""
 
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from .decimals import AMBIGUOUS, detect_decimal, parse_number
 
@@ -18,7 +19,7 @@ CONTROL = re.compile("[\x80-\x9f]")
 
 
 def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path) -> None:
-    """RAISES (ValueError): The table lacks a column; None stands for a column not asked for."""
+    """Check that a table has columns; None stands for one not asked for."""
     for column in columns:
         if column is not None and column not in table.columns:
             raise ValueError(
@@ -26,46 +27,25 @@ def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path
             )
 
 
-def require_texts(column: pd.Series, path: Path) -> list[str]:
-    """RETURNS (list[str]): The column's texts.
-    RAISES (ValueError): A cell is no text, or empty, or has half a character."""
-    for row, value in enumerate(column, start=1):
-        if not isinstance(value, str) or not value.strip():
-            raise cell_error(path, row, column, "a text")
-        if has_half_character(value):
-            raise cell_error(path, row, column, "a text without half a character (a surrogate)")
-    return column.tolist()
+def check_cells(column: pd.Series, wrong: ArrayLike, path: Path, expected: str) -> None:
+    """Check that no cell of a column is wrong.
+
+    column (Series): The column.
+    wrong (ArrayLike): For each cell, whether it is wrong.
+    path (Path): The table's file, for the error.
+    expected (str): What a cell should be, for the error.
+    RAISES (ValueError): One is; the error names the row, counted from 1 below the header.
+    """
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        raise ValueError(
+            f"{path}, row {rows[0] + 1}, column {column.name!r}: found {column.iloc[rows[0]]!r}. "
+            f"Expected {expected}."
+        )
 
 
-def has_half_character(text: str) -> bool:
-    """RETURNS (bool): Whether a surrogate is in the text, which only pairs of UTF-16 may be."""
-    if text.isascii():
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def control_warning(n_texts: int) -> str:
-    """n_texts (int): How many texts `CONTROL` is in. RETURNS (str): What to say about it."""
-    return (
-        f"{n_texts:,} texts have control characters (U+0080 to U+009F), as quotation marks of "
-        "Windows become that are read as latin-1. Is the encoding cp1252?"
-    )
-
-
-def require_names(column: pd.Series, path: Path, expected: str) -> list[str]:
-    """RETURNS (list[str]): The column's values as text. RAISES (ValueError): A cell is empty."""
-    empty = column.isna() | (column.astype(str).str.strip() == "")
-    if empty.any():
-        raise cell_error(path, int(empty.to_numpy().argmax()) + 1, column, expected)
-    return column.astype(str).tolist()
-
-
-def check_unique(names: list[str], column: pd.Series, path: Path) -> None:
-    """RAISES (ValueError): A name comes twice; the message gives both rows."""
+def check_unique(names: Sequence[str], column: pd.Series, path: Path) -> None:
+    """Check that no name comes twice; the error gives both rows."""
     first: dict[str, int] = {}
     for row, name in enumerate(names, start=1):
         if first.setdefault(name, row) != row:
@@ -75,18 +55,57 @@ def check_unique(names: list[str], column: pd.Series, path: Path) -> None:
             )
 
 
+def require_texts(column: pd.Series, path: Path) -> list[str]:
+    """Get a column's texts.
+
+    RAISES (ValueError): A cell is no text, or empty, or has half a character.
+    """
+    wrong = [not isinstance(value, str) or not value.strip() for value in column]
+    check_cells(column, wrong, path, "a text")
+    wrong = list(map(has_lone_surrogate, column))
+    check_cells(column, wrong, path, "a text without half a character (a surrogate)")
+    return column.tolist()
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Tell whether a text has half a character: a surrogate, as only pairs of UTF-16 may be."""
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def control_warning(n_texts: int) -> str:
+    """Say that so many texts have characters of `CONTROL`."""
+    return (
+        f"{n_texts:,} texts have control characters (U+0080 to U+009F), as quotation marks of "
+        "Windows become that are read as latin-1. Is the encoding cp1252?"
+    )
+
+
+def require_names(column: pd.Series, path: Path, expected: str) -> list[str]:
+    """Get a column's values as text.
+
+    RAISES (ValueError): A cell is empty; the error says what was expected.
+    """
+    names = column.astype(str)
+    check_cells(column, column.isna() | (names.str.strip() == ""), path, expected)
+    return names.tolist()
+
+
 def require_dates(column: pd.Series, path: Path) -> pd.Series:
-    """RETURNS (Series): The column's dates; a month counts as its first day, and a time of day
-    without a time zone as UTC. RAISES (ValueError): A cell is no ISO date.
+    """Get a column's dates, in UTC. A month counts as its first day.
+
+    RAISES (ValueError): A cell is no ISO date.
     """
     dates = parse_dates(column)
-    if dates.isna().any():
-        raise cell_error(path, int(dates.isna().to_numpy().argmax()) + 1, column, A_DATE)
+    check_cells(column, dates.isna(), path, A_DATE)
     return dates
 
 
 def parse_dates(column: pd.Series) -> pd.Series:
-    """RETURNS (Series): The dates; NaT for what is no ISO date. Where all are years, 1 January."""
+    """Parse dates; NaT for what is no ISO date. If all are years, each is its 1 January."""
     written = column.astype(str).str.strip()
     if len(written) and written.str.fullmatch(YEAR).all():
         written = written.str[:4] + "-01-01"
@@ -95,37 +114,25 @@ def parse_dates(column: pd.Series) -> pd.Series:
 
 
 def parse_numbers(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
-    """decimal (str | None): Decimal sign, see `TableOptions`.
-    RETURNS (list[float]): The column's numbers; NaN where nothing, or UNKNOWN, is written.
+    """Parse a column's numbers.
+
+    column (Series): The column.
+    path (Path): The table's file, for the errors.
+    decimal (str | None): Decimal sign, see `TableOptions`.
+    RETURNS (list[float]): The numbers; NaN where nothing, or UNKNOWN, is written.
     RAISES (ValueError): A cell is no finite number, or may be one of two.
     """
     if decimal is None:
         decimal, doubtful = detect_decimal(column)
-        if doubtful is not None:
-            raise cell_error(path, doubtful + 1, column, AMBIGUOUS)
-    numbers = []
-    for row, value in enumerate(column, start=1):
-        number = parse_number(value, decimal)
-        if math.isinf(number):
-            raise cell_error(path, row, column, "a finite number, or nothing where it is unknown")
-        numbers.append(number)
+        check_cells(column, [row == doubtful for row in range(len(column))], path, AMBIGUOUS)
+    numbers = [parse_number(value, decimal) for value in column]
+    wrong = np.isinf(numbers)
+    check_cells(column, wrong, path, "a finite number, or nothing where it is unknown")
     return numbers
 
 
 def parse_weights(column: pd.Series, path: Path, decimal: str | None = None) -> list[float]:
-    """decimal (str | None): Decimal sign, see `TableOptions`.
-    RETURNS (list[float]): The column's numbers.
-    RAISES (ValueError): A cell is no finite number of 0 or more, or is empty."""
+    """Parse a column's numbers of 0 or more, as `parse_numbers` does; none may be unknown."""
     weights = parse_numbers(column, path, decimal)
-    for row, weight in enumerate(weights, start=1):
-        if not weight >= 0:
-            raise cell_error(path, row, column, "a number of 0 or more")
+    check_cells(column, ~(np.array(weights) >= 0), path, "a number of 0 or more")
     return weights
-
-
-def cell_error(path: Path, row: int, column: pd.Series, expected: str) -> ValueError:
-    """RETURNS (ValueError): Names the row, counted from 1 below the header, and what it holds."""
-    found = column.iloc[row - 1]
-    return ValueError(
-        f"{path}, row {row}, column {column.name!r}: found {found!r}. Expected {expected}."
-    )

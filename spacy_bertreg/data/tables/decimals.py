@@ -19,10 +19,13 @@ WRITTEN = {
 
 
 def parse_number(value: Any, decimal: str | None = None) -> float:
-    """value (Any): What a cell holds.
+    """Parse a number.
+
+    value (Any): What a cell holds.
     decimal (str | None): Decimal sign, "." or ","; None for a point, and no groups of thousands.
     RETURNS (float): The number; NaN where nothing, or UNKNOWN, is written, or pandas' NA, and
-        infinite where it is no number."""
+        infinite where it is no number.
+    """
     try:
         if value is None or value is pd.NA or str(value).strip().lower() in UNKNOWN:
             return math.nan
@@ -47,23 +50,18 @@ def detect_decimal(column: pd.Series) -> tuple[str | None, int | None]:
     RETURNS (tuple[str | None, int | None]): The sign, None if no number has a comma; and the place
         of a cell that leaves it open, if any does.
     """
-    commas, points = [], []
-    for place, value in enumerate(column):
-        if isinstance(value, str) and any(
-            sign.fullmatch(value.strip()) for sign in WRITTEN.values()
-        ):
-            if "," in value:
-                commas.append((place, value.strip()))
-            elif "." in value:
-                points.append(place)
+    texts = [value.strip() if isinstance(value, str) else "" for value in column]
+    signed = {
+        place: text
+        for place, text in enumerate(texts)
+        if ("," in text or "." in text) and any(p.fullmatch(text) for p in WRITTEN.values())
+    }
+    commas = [place for place, text in signed.items() if "," in text]
     if not commas:
         return None, None
-    fitting = {
-        sign: all(pattern.fullmatch(value) for _, value in commas)
-        for sign, pattern in WRITTEN.items()
-    }
-    if fitting["."] and not fitting[","]:
+    fits = {sign: all(p.fullmatch(texts[i]) for i in commas) for sign, p in WRITTEN.items()}
+    if fits["."] and not fits[","]:
         return ".", None
-    if fitting[","] and not fitting["."] and not points:
+    if fits[","] and not fits["."] and len(commas) == len(signed):
         return ",", None
-    return None, commas[0][0]
+    return None, commas[0]

@@ -14,19 +14,22 @@ LARGEST_EXACT = 2**53
 
 
 def read_whole(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
-    """path (Path): An .xlsx, .dta, .sav or .parquet file. kind (str): Which.
+    """Read a table that can't be read in parts.
+
+    path (Path): An .xlsx, .dta, .sav or .parquet file.
+    kind (str): Which.
     options (TableOptions): How it is written.
     RETURNS (DataFrame): Its rows. `attrs["labels"]` has the labels of values of .dta and .sav, by
         column, and `attrs["notes"]` what was chosen.
-    RAISES (ValueError, ImportError): It can't be read, or takes another package."""
+    RAISES (ValueError, ImportError): It can't be read, or takes another package.
+    """
     read: Callable[[Path, TableOptions], pd.DataFrame]
-    package, extra = "pyreadstat", "tables"
-    if kind == "parquet":
-        read, package, extra = _read_parquet, "pyarrow", "parquet"
-    elif kind == "xlsx":
-        read, package = _read_excel, "openpyxl"
-    else:
-        read = _read_stata if kind == "dta" else _read_spss
+    read, package, extra = {
+        "parquet": (_read_parquet, "pyarrow", "parquet"),
+        "xlsx": (_read_excel, "openpyxl", "tables"),
+        "dta": (_read_labelled, "pyreadstat", "tables"),
+        "sav": (_read_labelled, "pyreadstat", "tables"),
+    }[kind]
     try:
         return read(path, options)
     except ImportError as error:
@@ -38,8 +41,7 @@ def read_whole(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
 
 
 def with_labels(table: pd.DataFrame, name: str) -> pd.Series:
-    """table (DataFrame): As `read_table` gives it. name (str): Of a column.
-    RETURNS (Series): The column, with the labels of values in place of their codes."""
+    """Get a column of a table from `read_table`, with labels of values in place of their codes."""
     column = table[name]
     labels: Mapping[Any, str] = table.attrs.get("labels", {}).get(name, {})
     return column.map(lambda code: labels.get(code, code)) if labels else column
@@ -76,28 +78,16 @@ def _read_excel(path: Path, options: TableOptions) -> pd.DataFrame:
     return table
 
 
-def _read_stata(path: Path, options: TableOptions) -> pd.DataFrame:
+def _read_labelled(path: Path, options: TableOptions) -> pd.DataFrame:
+    """Read .dta or .sav: missing where a code says so, whole numbers as such, labels beside."""
     import pyreadstat
 
-    return _with_codes(pyreadstat.read_dta, path, options, pyreadstat.ReadstatError)
-
-
-def _read_spss(path: Path, options: TableOptions) -> pd.DataFrame:
-    import pyreadstat
-
-    return _with_codes(pyreadstat.read_sav, path, options, pyreadstat.ReadstatError)
-
-
-def _with_codes(
-    read: Callable[..., Any], path: Path, options: TableOptions, error_type: type[Exception]
-) -> pd.DataFrame:
-    """RETURNS (DataFrame): With codes of missing values as missing, whole numbers as such, and
-    labels beside it."""
+    read = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
     # Files of newer versions say their encoding.
     encoding = None if options.encoding == "utf-8" else options.encoding
     try:
         table, meta = read(path, encoding=encoding, user_missing=False)
-    except error_type as error:
+    except pyreadstat.ReadstatError as error:
         raise ValueError(str(error)) from error
     for name in table.columns:
         if pd.api.types.is_float_dtype(table[name]):
