@@ -9,7 +9,10 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_bertreg.data.convert import convert, read_table, split_by_group
+from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.splits import split_by_group
+from spacy_bertreg.data.tables.kinds import TableOptions
+from spacy_bertreg.data.tables.read import read_table
 
 TABLE = pd.DataFrame(
     {
@@ -249,7 +252,7 @@ def test_equal_texts_in_two_splits_are_counted(tmp_path):
 )
 def test_encodings(tmp_path, name, content, encoding):
     (tmp_path / name).write_bytes(content)
-    table = read_table(tmp_path / name, encoding)
+    table = read_table(tmp_path / name, TableOptions(encoding))
     assert list(table.columns) == ["text", "y"]
     assert table["text"].tolist() == ["bös"]
 

@@ -23,10 +23,12 @@ FITTING = 0.9
 class Layout:
     """How a CSV or TSV file is laid out.
 
-    separator (str): Between fields. quoted (bool): Whether fields may stand in quotation marks.
+    separator (str): Between fields.
+    quoted (bool): Whether fields may stand in quotation marks.
     skip (int): Lines before the header.
     columns (list[str]): Names in the header, without empty ones at its end.
-    n_fields (int): How many fields the header has. notes (tuple[str, ...]): What was detected.
+    n_fields (int): How many fields the header has.
+    notes (tuple[str, ...]): What was detected.
     """
 
     separator: str
@@ -37,64 +39,62 @@ class Layout:
     notes: tuple[str, ...]
 
     def records(self, file_: TextFile) -> Iterator[Record]:
-        """file_ (TextFile): The file. YIELDS (Record): Its rows below the header, as dicts; the
-        `reason` says so if one does not fit the header."""
+        """Read the rows below the header, with a dict for `values`.
+
+        If the number of fields does not fit the header, they stay a list, and `reason` says so.
+        """
+        n_columns = len(self.columns)
         rows = csv_records(file_, self.separator, quoted=self.quoted, skip=self.skip)
-        next(rows, None)
-        for record in rows:
+        for record in islice(rows, 1, None):
             values = record.values
-            if isinstance(values, list):
-                if self.fits(values):
+            if values is not None:
+                # Fields below empty ends of the header must be empty.
+                if n_columns <= len(values) <= self.n_fields and not any(values[n_columns:]):
                     record.values = dict(zip(self.columns, values, strict=False))
                 else:
-                    record.reason = (
-                        f"has {len(values)} fields, not {len(self.columns)} as the header"
-                    )
+                    record.reason = f"has {len(values)} fields, not {n_columns} as the header"
             yield record
-
-    def fits(self, values: list[str]) -> bool:
-        """values (list[str]): A row's fields. RETURNS (bool): Whether there is one for each column;
-        fields below empty ends of the header must be empty."""
-        n_columns = len(self.columns)
-        return n_columns <= len(values) <= self.n_fields and not any(values[n_columns:])
 
 
 def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
-    """path (Path): The file. kind (str): "csv" or "tsv".
+    """Find out how a file is laid out, where the options don't say it.
+
+    path (Path): The file.
+    kind (str): "csv" or "tsv".
     options (TableOptions): What is known about it.
     RETURNS (Layout): Its layout.
     RAISES (ValueError): It has no header, or one with a name that comes twice; or it can be read
-        with several separators."""
+        with several separators.
+    """
     with TextFile(path, options.encoding) as file_:
         declared = DECLARED.fullmatch(next(iter(file_), "").rstrip("\r\n"))
     skip = int(declared is not None)
     notes = []
-    reading = _Reading(path, options, skip)
+    reader = _Reader(path, options, skip)
     if options.separator is not None:
         separator = options.separator
     elif declared is not None:
         separator = declared.group(1)
     else:
-        separator = reading.separator(USUAL[kind])
+        separator = reader.detect_separator(USUAL[kind])
     if separator != USUAL[kind]:
         notes.append(f"The fields are separated by {NAMES.get(separator, repr(separator))}")
     quoted = options.quoting != "none"
     if options.quoting == "auto" and separator == "\t":
-        quoted = reading.is_quoted(separator)
-        if not quoted and reading.has_quotes(separator):
+        quoted = reader.is_quoted(separator)
+        if not quoted and reader.has_quotes(separator):
             notes.append("Quotation marks are read as ordinary characters (--quoting none)")
-    header = next(reading.records(separator, quoted), None)
-    if header is None or not isinstance(header.values, list):
+    header = next(reader.records(separator, quoted), None)
+    if header is None or header.values is None:
         reason = "it is empty" if header is None else f"its header {header.reason}"
         hint = suggest_encoding(path, options.encoding) or "Expected a header and rows."
         raise ValueError(f"Can't read {path}: {reason}. {hint}")
     columns = list(header.values)
     n_fields = len(columns)
     if not columns[-1].strip():
-        kept = reading.named(columns, separator, quoted)
-        if kept < n_fields:
-            notes.append(f"Empty columns at the end are left out: {n_fields - kept}")
-        columns = columns[:kept]
+        columns = columns[: reader.count_columns(columns, separator, quoted)]
+        if len(columns) < n_fields:
+            notes.append(f"Empty columns at the end are left out: {n_fields - len(columns)}")
     if len(set(columns)) < len(columns):
         raise ValueError(
             f"Can't read {path}: its header names a column twice: {', '.join(columns)}."
@@ -102,8 +102,8 @@ def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
     return Layout(separator, quoted, skip, columns, n_fields, tuple(notes))
 
 
-class _Reading:
-    """A file that is read from its beginning for each question."""
+class _Reader:
+    """Reads a file from its beginning for each question."""
 
     def __init__(self, path: Path, options: TableOptions, skip: int) -> None:
         self._path = path
@@ -111,20 +111,22 @@ class _Reading:
         self._skip = skip
 
     def records(self, separator: str, quoted: bool) -> Iterator[Record]:
-        """YIELDS (Record): All rows, the header too."""
+        """Read all rows, the header too."""
         with TextFile(self._path, self._options.encoding) as file_:
             yield from csv_records(file_, separator, quoted=quoted, skip=self._skip)
 
-    def separator(self, usual: str) -> str:
-        """usual (str): What should separate the fields, by the file's name.
-        RETURNS (str): What does, as the header and the rows below it have it.
-        RAISES (ValueError): It may be one or the other."""
+    def detect_separator(self, usual: str) -> str:
+        """Find what separates the fields of the header and of most rows below it.
+
+        usual (str): What should, by the file's name.
+        RAISES (ValueError): It may be one or the other.
+        """
         candidates = {}
         for separator in dict.fromkeys((usual, *NAMES)):
             quoting = self._options.quoting
             quoted = quoting == "quoted" or (quoting == "auto" and separator != "\t")
             header = next(self.records(separator, quoted), None)
-            if header and isinstance(header.values, list) and len(header.values) > 1:
+            if header and len(header.values or ()) > 1:
                 candidates[separator] = quoted, len(header.values)
         if set(candidates) <= {usual}:
             return usual
@@ -144,15 +146,16 @@ class _Reading:
         return fitting[0] if fitting else usual
 
     def has_quotes(self, separator: str) -> bool:
-        """RETURNS (bool): Whether a field begins with a quotation mark."""
+        """Tell whether a field begins with a quotation mark."""
         rows = self.records(separator, quoted=False)
         return any(f.startswith('"') for row in rows for f in row.values or ())
 
     def is_quoted(self, separator: str) -> bool:
-        """Tell whether quotation marks are around fields, as programs write them, or in them, as
-        people do. Programs close each, double those inside, and quote each field with one inside.
+        """Tell whether quotation marks are around fields, in all rows, as programs write them.
 
-        RETURNS (bool): Whether all rows are as programs write them."""
+        Programs close each, double those inside, and quote each field with one inside. People put
+        them into fields as they like.
+        """
         n_fields = None
         for row in self.records(separator, quoted=True):
             n_fields = len(row.values or ()) if n_fields is None else n_fields
@@ -171,9 +174,8 @@ class _Reading:
                 return False
         return True
 
-    def named(self, columns: list[str], separator: str, quoted: bool) -> int:
-        """columns (list[str]): Names of which the last are empty.
-        RETURNS (int): How many to keep: without those at the end that hold nothing."""
+    def count_columns(self, columns: list[str], separator: str, quoted: bool) -> int:
+        """Count columns without those at the end that have no name and hold nothing."""
         n_kept = len(columns)
         while n_kept and not columns[n_kept - 1].strip():
             n_kept -= 1

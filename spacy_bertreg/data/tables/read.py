@@ -12,20 +12,19 @@ from .whole import read_whole
 UNQUOTED = " Quotation marks are read as ordinary characters; else: --quoting quoted."
 
 
-def read_table(
-    path: Path, encoding: str = "utf-8", options: TableOptions | None = None
-) -> pd.DataFrame:
-    """path (Path): A .csv, .tsv or .jsonl file, also with .gz, or a .parquet, .xlsx, .dta or .sav
+def read_table(path: Path, options: TableOptions | None = None) -> pd.DataFrame:
+    """Read a table.
+
+    path (Path): A .csv, .tsv or .jsonl file, also with .gz, or a .parquet, .xlsx, .dta or .sav
         file.
-    encoding (str): The file's encoding, as Python names it. A byte order mark is left out.
-    options (TableOptions | None): How it is written, the encoding too; None to detect it.
+    options (TableOptions | None): How it is written; None for UTF-8, and to detect the rest.
     RETURNS (DataFrame): Its rows; those of a CSV or TSV file as text, those of a JSONL file as
         Python's numbers and texts. `attrs["notes"]` says what was detected.
     RAISES (ValueError, FileNotFoundError, ImportError): It can't be read as what its name says.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a table of texts and numbers.")
-    options = TableOptions(encoding) if options is None else options
+    options = options or TableOptions()
     kind = table_kind(path)
     if kind == "jsonl":
         table = _read_objects(path, options)
@@ -39,8 +38,7 @@ def read_table(
 
 
 def lines_note(n_lines: int, n_rows: int) -> str:
-    """n_lines (int): Below the header. n_rows (int): Made of them. RETURNS (str): Why they differ;
-    empty if they don't."""
+    """Say why there are more or fewer lines below the header than rows; empty if not."""
     if n_lines == n_rows:
         return ""
     return (
@@ -54,7 +52,7 @@ def _read_objects(path: Path, options: TableOptions) -> pd.DataFrame:
     with TextFile(path, options.encoding) as file_:
         for record in json_records(file_):
             if record.values is None:
-                raise _record_error(path, options, record, f"line {record.line} {record.reason}")
+                raise _record_error(path, options, record, f"line {record.line} {record.reason}.")
             rows.append(record.values)
     # As objects: pandas would round numbers, and fail at the largest.
     return pd.DataFrame(rows, dtype=object)
@@ -65,32 +63,28 @@ def _read_fields(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
     rows, n_lines = [], 0
     with TextFile(path, options.encoding) as file_:
         for number, record in enumerate(layout.records(file_), start=1):
-            values = record.values
-            if values is None:
-                raise _record_error(
-                    path,
-                    options,
-                    record,
+            if record.values is None:
+                message = (
                     f"line {record.line}: {record.reason} (--quoting none reads quotation marks "
-                    "as ordinary characters)",
+                    "as ordinary characters)."
                 )
-            if isinstance(values, list):
-                raise ValueError(
-                    f"Can't read {path}: row {number} has {len(values)} fields. Expected "
+                raise _record_error(path, options, record, message)
+            if record.reason:
+                message = (
+                    f"row {number} has {len(record.values)} fields. Expected "
                     f"{len(layout.columns)}, as in the header. The row is on line {record.line}."
-                    + ("" if layout.quoted else UNQUOTED)
                 )
-            rows.append(values)
+                message += "" if layout.quoted else UNQUOTED
+                raise _record_error(path, options, record, message)
+            rows.append(record.values)
             n_lines += record.n_lines
     # As text: what is a number, and what is missing, is for the columns to say.
     table = pd.DataFrame(rows, columns=layout.columns, dtype=str)
-    differing = lines_note(n_lines, len(rows))
-    table.attrs["notes"] = [*layout.notes, *([differing] if differing else [])]
+    table.attrs["notes"] = list(filter(None, [*layout.notes, lines_note(n_lines, len(rows))]))
     return table
 
 
 def _record_error(path: Path, options: TableOptions, record: Record, message: str) -> ValueError:
     if record.undecodable:
-        hint = suggest_encoding(path, options.encoding)
-        return ValueError(f"Can't read {path}: {record.undecodable}. {hint}")
-    return ValueError(f"Can't read {path}: {message}.")
+        message = f"{record.undecodable}. {suggest_encoding(path, options.encoding)}"
+    return ValueError(f"Can't read {path}: {message}")

@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from spacy_bertreg.data.convert import convert
+from spacy_bertreg.data.tables.kinds import TableOptions
 from spacy_bertreg.data.tables.read import read_table
 
 QUOTED = "text,y\n\u201cCaf\u00e9\u201d \u2013 quiet.,1\n"
@@ -12,7 +13,7 @@ QUOTED = "text,y\n\u201cCaf\u00e9\u201d \u2013 quiet.,1\n"
 
 def read(tmp_path, content, encoding="utf-8", name="a.csv"):
     (tmp_path / name).write_bytes(content)
-    return read_table(tmp_path / name, encoding)
+    return read_table(tmp_path / name, TableOptions(encoding))
 
 
 def test_quotation_marks_of_windows_are_known(tmp_path):
