@@ -1,8 +1,9 @@
 """From a table of texts and numbers to spaCy's training format."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,6 @@ from .tables.decimals import detect_decimal
 from .tables.kinds import TableOptions
 from .tables.read import read_table
 from .tables.whole import with_labels
-from .text_length import any_length
 from .weights import WEIGHT
 
 SHARES = (0.7, 0.1, 0.2)
@@ -68,18 +68,20 @@ def convert(
     decimal: str | None = None,
     sheet: str | None = None,
 ) -> pd.DataFrame:
-    """Write train.spacy, dev.spacy and test.spacy. Documents hold the targets in `doc.cats`, and
-    `id`, `group`, `time`, `covariates` (a dict) and `weight` in `doc.user_data`.
+    """Write a table of texts and numbers as train.spacy, dev.spacy and test.spacy.
+
+    Documents hold the targets in `doc.cats`, and `id`, `group`, `time`, `covariates` (a dict) and
+    `weight` in `doc.user_data`.
 
     path (str | Path): Table with a header: .csv, .tsv, .jsonl, each also with .gz, or .parquet,
         .xlsx, .dta or .sav.
     output (str | Path): Folder to write to.
     targets (Sequence[str]): Columns with numbers. An empty cell is unknown.
     text (str): Column with the texts.
-    id_column (str | None): Column that names a document, each by another name; None for the
-        number of the row.
+    id_column (str | None): Column of the documents' names, all different; None for the number of
+        the row.
     group (str | None): Column of what belongs together, such as the author. A split at random
-        keeps groups whole; the others only note them. None for equal texts, whose group is the id
+        keeps groups whole; the others only store them. None for equal texts, whose group is the id
         of the first.
     time (str | None): Column with ISO dates, with or without a time of day, or months; or with
         years.
@@ -89,7 +91,7 @@ def convert(
     label (str | None): Column with the class of each document, for spaCy's `textcat`, which learns
         from `doc.cats`: it is written there, and the targets to `doc.user_data["targets"]`.
     shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
-        file out. None for 0.7, 0.1 and 0.2, unless another way to split is asked for.
+        file out. None for 0.7, 0.1 and 0.2, if no other way to split is asked for.
     dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
     test_from (str | None): The first date of test.
     split_column (str | None): Split as this column says: train, dev or test.
@@ -115,8 +117,8 @@ def convert(
             f"--covariate {LOG_LENGTH} is made from the document, and needs no column. Expected it "
             "in the config only, or another name for the column."
         )
-    _check_ways(shares, dev_from, test_from, split_column, time)
-    table = read_table(path, options=TableOptions(encoding, separator, quoting, decimal, sheet))
+    _check_split_options(shares, dev_from, test_from, split_column, time)
+    table = read_table(path, TableOptions(encoding, separator, quoting, decimal, sheet))
     check_columns(
         table,
         [text, *targets, id_column, group, time, *covariates, weight, label, split_column],
@@ -124,8 +126,6 @@ def convert(
     )
     texts = require_texts(with_labels(table, text), path)
     values = pd.DataFrame({name: parse_numbers(table[name], path, decimal) for name in targets})
-    beside = {name: parse_numbers(table[name], path, decimal) for name in covariates}
-    weights = None if weight is None else parse_weights(table[weight], path, decimal)
     labels = None if label is None else require_names(with_labels(table, label), path, "a label")
     ids = [str(row) for row in range(1, len(table) + 1)]
     if id_column is not None:
@@ -135,6 +135,18 @@ def convert(
     if group is not None:
         groups = require_names(with_labels(table, group), path, "a group")
     dates = None if time is None else require_dates(table[time], path)
+    user_data: dict[str, Sequence[Any]] = {"id": ids, "group": groups}
+    if time is not None:
+        user_data["time"] = [str(value).strip() for value in table[time]]
+    if covariates:
+        columns = [parse_numbers(table[name], path, decimal) for name in covariates]
+        # None and not NaN: what is unknown reads alike in JSON.
+        user_data[COVARIATES] = [
+            {name: None if math.isnan(x) else x for name, x in zip(covariates, row, strict=True)}
+            for row in zip(*columns, strict=True)
+        ]
+    if weight is not None:
+        user_data[WEIGHT] = parse_weights(table[weight], path, decimal)
     if split_column is not None:
         split = split_by_column(with_labels(table, split_column), path)
     elif dates is not None and dev_from is not None and test_from is not None:
@@ -142,68 +154,40 @@ def convert(
     else:
         split = split_by_group(groups, SHARES if shares is None else shares, seed)
 
-    nlp = _blank(lang)
-    classes = list(dict.fromkeys(labels or []))
-    words = np.zeros(len(texts), dtype=int)
-    files: dict[Path, bytes] = {}
-    for name in SPLITS:
-        rows = np.flatnonzero(split == name)
-        if not len(rows):
-            continue
-        bin_ = DocBin(store_user_data=True)
-        for row in rows:
-            with any_length(nlp):
-                doc = nlp.make_doc(texts[row])
-            known = {t: float(values[t][row]) for t in targets if not math.isnan(values[t][row])}
-            if labels is None:
-                doc.cats.update(known)
-            else:
-                doc.user_data[TARGETS] = known
-                doc.cats.update({name: float(name == labels[row]) for name in classes})
-            doc.user_data["id"] = ids[row]
-            doc.user_data["group"] = groups[row]
-            if time is not None:
-                doc.user_data["time"] = str(table[time].iloc[row]).strip()
-            if covariates:
-                # None and not NaN: what is unknown reads alike in JSON.
-                doc.user_data[COVARIATES] = {
-                    name: None if math.isnan(numbers[row]) else numbers[row]
-                    for name, numbers in beside.items()
-                }
-            if weights is not None:
-                doc.user_data[WEIGHT] = weights[row]
-            words[row] = _count_words(doc)
-            bin_.add(doc)
-        files[output / f"{name}.spacy"] = bin_.to_bytes()
-    write_whole(files)
-    summary = _summary(values, words, split)
-    summary.attrs["shared_groups"] = count_shared(groups, split)
-    numbers = [*targets, *covariates, *([] if weight is None else [weight])]
-    summary.attrs["notes"] = [
-        *table.attrs.get("notes", []),
-        *_number_notes(table, numbers, decimal),
+    tokenizer = _get_tokenizer(lang)
+    known = [
+        {t: y for t, y in row.items() if not math.isnan(y)} for row in values.to_dict("records")
     ]
-    n_controls = sum(CONTROL.search(own) is not None for own in texts)
-    summary.attrs["warnings"] = [control_warning(n_controls)] if n_controls else []
+    classes = list(dict.fromkeys(labels or ()))
+    n_words = np.zeros(len(texts), dtype=int)
+    files: dict[Path, bytes] = {}
+    for part in SPLITS:
+        docs = DocBin(store_user_data=True)
+        for row in map(int, np.flatnonzero(split == part)):
+            doc = tokenizer(texts[row])
+            if labels is None:
+                doc.cats = known[row]
+            else:
+                doc.user_data[TARGETS] = known[row]
+                doc.cats = {name: float(name == labels[row]) for name in classes}
+            doc.user_data.update({key: column[row] for key, column in user_data.items()})
+            n_words[row] = sum(any(map(str.isalnum, token.text)) for token in doc)
+            docs.add(doc)
+        if len(docs):
+            files[output / f"{part}.spacy"] = docs.to_bytes()
+    write_whole(files)
+    summary = _summarize(values, n_words, split)
+    numeric = [name for name in (*targets, *covariates, weight) if name is not None]
+    n_controls = sum(CONTROL.search(text) is not None for text in texts)
+    summary.attrs = {
+        "shared_groups": count_shared(groups, split),
+        "notes": [*table.attrs.get("notes", []), *_number_notes(table, numeric, decimal)],
+        "warnings": [control_warning(n_controls)] if n_controls else [],
+    }
     return summary
 
 
-def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | None) -> list[str]:
-    """RETURNS (list[str]): How numbers were read, where that was not said; and labels of some, as
-    one may say that a number stands for no answer."""
-    notes = []
-    what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
-    for name in dict.fromkeys(columns):
-        sign = detect_decimal(table[name])[0] if decimal is None else None
-        if sign is not None:
-            notes.append(f"The numbers of {name!r} have {what[sign]}")
-        if labels := table.attrs.get("labels", {}).get(name):
-            own = ", ".join(f"{str(c).removesuffix('.0')} = {label}" for c, label in labels.items())
-            notes.append(f"Some numbers of {name!r} have labels, and are read as numbers: {own}")
-    return notes
-
-
-def _check_ways(
+def _check_split_options(
     shares: Sequence[float] | None,
     dev_from: str | None,
     test_from: str | None,
@@ -211,8 +195,11 @@ def _check_ways(
     time: str | None,
 ) -> None:
     by_date = dev_from is not None or test_from is not None
-    ways = {"--split": shares is not None, "--dev-from and --test-from": by_date}
-    ways["--split-column"] = split_column is not None
+    ways = {
+        "--split": shares is not None,
+        "--dev-from and --test-from": by_date,
+        "--split-column": split_column is not None,
+    }
     asked = [way for way, given in ways.items() if given]
     if len(asked) > 1:
         raise ValueError(f"More than one way to split is given: {'; '.join(asked)}. Expected one.")
@@ -223,7 +210,7 @@ def _check_ways(
         )
 
 
-def _blank(lang: str) -> spacy.Language:
+def _get_tokenizer(lang: str) -> Callable[[str], Doc]:
     try:
         spacy.util.get_lang_class(lang)
     except ImportError as error:
@@ -231,22 +218,33 @@ def _blank(lang: str) -> spacy.Language:
             f"spaCy has no language {lang!r}. Expected a code as en, de or xx."
         ) from error
     try:
-        return spacy.blank(lang)
+        return spacy.blank(lang).tokenizer
     except ImportError as error:
         raise ImportError(f"The language {lang!r} takes another package: {error}") from error
 
 
-def _count_words(doc: Doc) -> int:
-    return sum(any(map(str.isalnum, token.text)) for token in doc)
+def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | None) -> list[str]:
+    """Say how numbers were read, if that was not asked for, and which values have labels, as one
+    may say that a number stands for no answer.
+    """
+    notes = []
+    what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
+    for name in dict.fromkeys(columns):
+        sign = detect_decimal(table[name])[0] if decimal is None else None
+        if sign is not None:
+            notes.append(f"The numbers of {name!r} have {what[sign]}")
+        if labels := table.attrs.get("labels", {}).get(name):
+            found = ", ".join(f"{str(n).removesuffix('.0')} = {text}" for n, text in labels.items())
+            notes.append(f"Some numbers of {name!r} have labels, and are read as numbers: {found}")
+    return notes
 
 
-def _summary(values: pd.DataFrame, words: np.ndarray, split: np.ndarray) -> pd.DataFrame:
+def _summarize(values: pd.DataFrame, n_words: np.ndarray, split: np.ndarray) -> pd.DataFrame:
+    """Describe documents and targets of each split, see `convert`."""
     rows = []
-    for name in SPLITS:
+    for name in [name for name in SPLITS if name in split]:
         inside = split == name
-        if not inside.any():
-            continue
-        lengths = np.percentile(words[inside], WORD_PERCENTILES).round().astype(int)
+        lengths = np.percentile(n_words[inside], WORD_PERCENTILES).round().astype(int)
         for target in values.columns:
             chosen = values.loc[inside, target]
             stats = {
@@ -264,16 +262,16 @@ def _summary(values: pd.DataFrame, words: np.ndarray, split: np.ndarray) -> pd.D
                     **{f"words_p{p}": n for p, n in zip(WORD_PERCENTILES, lengths, strict=True)},
                     "known": chosen.count(),
                     **{stat: f"{value:.3f}" for stat, value in stats.items()},
-                    "histogram": _histogram(chosen, values[target]),
+                    "histogram": _histogram(chosen.dropna(), values[target]),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _histogram(values: pd.Series, all_values: pd.Series) -> str:
-    known = all_values.dropna()
-    if values.count() == 0:
+def _histogram(chosen: pd.Series, values: pd.Series) -> str:
+    """Draw a histogram of chosen values, in ten bins over the range of all values."""
+    if chosen.empty:
         return ""
-    counts, _ = np.histogram(values.dropna(), bins=10, range=(known.min(), known.max()))
+    counts, _ = np.histogram(chosen, bins=10, range=(values.min(), values.max()))
     # Rounded up, so that only an empty bin has the lowest bar.
     return "".join(BARS[np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)])
