@@ -13,8 +13,7 @@ PIPELINE_FILES = ("config.cfg", "meta.json", "tokenizer")
 
 
 def write_whole(files: dict[Path, bytes]) -> None:
-    """Write files under temporary names first, so that none is left half-written. If one can't be
-    written, all are as they were.
+    """Write files whole; if one can't be written, all are as they were.
 
     files (dict[Path, bytes]): Path and content of each; missing folders are made.
     RAISES (ValueError): A path is a folder, or lies in a file.
@@ -35,10 +34,8 @@ def write_whole(files: dict[Path, bytes]) -> None:
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """Make a folder beside a path, on the same disk, for what shall be moved there when it is
-    whole.
+    """Make a folder beside a path, on the same disk, for what shall be moved there when whole.
 
-    path (Path): The path.
     YIELDS (Path): The folder, empty. It is deleted in the end, whatever happens.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,8 +47,9 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 
 def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) -> None:
-    """Move the files of a folder into another, one by one, over those that differ. Other files
-    there stay. If one can't be moved, all are as they were.
+    """Move the files of a folder into another, one by one, over those that differ.
+
+    Other files there stay. If one can't be moved, all are as they were.
 
     new (Path): The folder with the new files, in one of `folder_beside`.
     folder (Path): Where to; made if missing.
@@ -63,15 +61,14 @@ def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) 
         new.rename(folder)
         return
     found = sorted(path.relative_to(new) for path in new.rglob("*") if path.is_file())
-    names = {path.as_posix() for path in found}
-    for name in sorted(names if ours is not None else ()):
-        if name not in (ours or ()) and (folder / name).exists():
-            raise ValueError(f"{folder / name} is there already, and was not written by this.")
+    if ours is not None:
+        for path in found:
+            if path.as_posix() not in ours and (folder / path).exists():
+                raise ValueError(f"{folder / path} is there already, and was not written by this.")
     kept = new.with_name(f"{new.name}.old")
     changed = [path for path in found if not _is_same(new / path, folder / path)]
-    gone = [Path(n) for n in ours or () if n not in names and (folder / n).is_file()]
-    missing = {folder / above for path in changed for above in path.parents}
-    missing = {path for path in missing if not path.exists()}
+    gone = [p for p in map(Path, ours or ()) if p not in found and (folder / p).is_file()]
+    missing = {f for path in changed for f in (folder / path).parents if not f.exists()}
     moves: list[tuple[Path | None, Path, Path]]
     moves = [(new / path, folder / path, kept / path) for path in changed]
     moves += [(None, folder / path, kept / path) for path in gone]
@@ -86,8 +83,8 @@ def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) 
 def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
     """Check files to write, before any work is done. None stands for one not asked for.
 
-    outputs (Iterable[Path | None]): The files. inputs (Iterable[str | Path | None]): What is read:
-        files, and folders or packages of pipelines.
+    outputs (Iterable[Path | None]): The files.
+    inputs (Iterable[str | Path | None]): What is read: files, and folders or packages of pipelines.
     RAISES (ValueError): One is a folder, lies in a file, is an input, or is there twice.
     """
     seen: list[Path] = []
@@ -98,8 +95,7 @@ def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | No
             continue
         if path.is_dir():
             raise ValueError(f"{path} is a folder. Expected a file to write.")
-        _check_parents(path)
-        _check_no_input(path, read)
+        _check_place(path, read)
         if path.absolute() in seen:
             raise ValueError(f"{path} is named for two outputs. Expected a file for each.")
         seen.append(path.absolute())
@@ -108,22 +104,20 @@ def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | No
 def check_folder(output: Path, inputs: Iterable[str | Path | None] = ()) -> None:
     """Check a folder to write to, before any work is done.
 
-    output (Path): The folder. inputs (Iterable[str | Path | None]): What is read.
+    output (Path): The folder.
+    inputs (Iterable[str | Path | None]): What is read.
     RAISES (ValueError): It is a file, lies in one, or is an input.
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file. Expected a folder to write to.")
-    _check_parents(output)
-    _check_no_input(output, [Path(path) for path in inputs if path is not None])
+    _check_place(output, [Path(path) for path in inputs if path is not None])
 
 
-def _check_parents(path: Path) -> None:
+def _check_place(path: Path, inputs: Sequence[Path]) -> None:
+    """Check that a path lies in no file and is no input."""
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         raise ValueError(f"Can't write {path}: {above} is a file. Expected a folder.")
-
-
-def _check_no_input(path: Path, inputs: Sequence[Path]) -> None:
     for other in inputs:
         if path.exists() and other.exists() and path.samefile(other):
             raise ValueError(f"{path} is the input, too. Expected another output.")
