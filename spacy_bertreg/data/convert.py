@@ -34,8 +34,7 @@ from .tables.columns import (
 )
 from .tables.decimals import detect_decimal
 from .tables.kinds import TableOptions
-from .tables.read import read_table
-from .tables.whole import with_labels
+from .tables.read import read_table, with_labels
 from .weights import WEIGHT
 
 SHARES = (0.7, 0.1, 0.2)

@@ -17,9 +17,8 @@ from ..data.tables.columns import CONTROL, has_lone_surrogate
 from ..data.tables.decimals import parse_number
 from ..data.tables.kinds import WHOLE_KINDS, TableOptions, table_kind
 from ..data.tables.layout import Layout, find_layout
-from ..data.tables.read import read_table
+from ..data.tables.read import read_table, with_labels
 from ..data.tables.records import Record, TextFile, json_records
-from ..data.tables.whole import with_labels
 from .chunks import Chunk, Reject
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from spacy.tokens import DocBin
 
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.data.tables.kinds import TableOptions
-from spacy_bertreg.data.tables.read import read_table
-from spacy_bertreg.data.tables.whole import with_labels
+from spacy_bertreg.data.tables.read import read_table, with_labels
 
 pyreadstat = pytest.importorskip("pyreadstat")
 pytest.importorskip("openpyxl")
