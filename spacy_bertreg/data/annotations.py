@@ -1,5 +1,4 @@
-"""What stands on a document beside `doc.cats`: numbers that may be unknown, and what regressors
-write, as `doc._.score`.
+"""Numbers on documents: targets, which may be unknown, and predictions, as `doc._.score`.
 
 spaCy's extensions belong to the whole program. Where another package has set one of these names,
 predictions are stored and read here all the same, and `doc._` shows what that package makes of it.
@@ -15,7 +14,7 @@ from spacy.tokens import Doc, Span
 # labels of a text classifier: spaCy's takes nothing but 0 and 1 there.
 TARGETS = "targets"
 
-# `score`: prediction for the first target. The others hold a dict by key of `doc.cats`, or None:
+# Predictions. `score`: for the first target. The others hold a dict by key of `doc.cats`, or None:
 # `interval` (low, high), if the pipeline is calibrated; `quantiles` by level, of a pinball loss;
 # and `std`, a predicted standard deviation.
 ANNOTATIONS = ("score", "interval", "quantiles", "std")

@@ -223,9 +223,7 @@ def _get_tokenizer(lang: str) -> Callable[[str], Doc]:
 
 
 def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | None) -> list[str]:
-    """Say how numbers were read, if that was not asked for, and which values have labels, as one
-    may say that a number stands for no answer.
-    """
+    """Say how numbers were read, if that was not asked for, and which numbers have labels."""
     notes = []
     what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
     for name in dict.fromkeys(columns):
@@ -234,6 +232,7 @@ def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | No
             notes.append(f"The numbers of {name!r} have {what[sign]}")
         if labels := table.attrs.get("labels", {}).get(name):
             found = ", ".join(f"{str(n).removesuffix('.0')} = {text}" for n, text in labels.items())
+            # One may say that a number stands for no answer.
             notes.append(f"Some numbers of {name!r} have labels, and are read as numbers: {found}")
     return notes
 

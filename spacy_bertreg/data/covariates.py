@@ -73,8 +73,9 @@ def copy_covariates(reference: Doc, predicted: Doc) -> None:
 
 @dataclass(frozen=True)
 class CovariateScale:
-    """Covariates as a model takes them: standardised, an unknown one 0, the training mean, and for
-    each an indicator that is 1 where it is unknown.
+    """Standardises covariates, and adds for each an indicator that is 1 where it is unknown.
+
+    An unknown covariate itself becomes 0, the training mean.
 
     names (tuple[str, ...]): Their names.
     mean (tuple[float, ...]): Means over the training documents.
@@ -110,9 +111,7 @@ class CovariateScale:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of what it gives: the covariates, then their indicators; "log_length" is never
-        unknown and has none.
-        """
+        """Names of the columns: covariates, then indicators; "log_length" is never unknown."""
         return (*self.names, *(f"{name} unknown" for name in self.names if name != LOG_LENGTH))
 
     def __call__(self, docs: Sequence[Doc], component: str) -> Floats:

@@ -87,9 +87,7 @@ def split_by_column(column: pd.Series, path: Path) -> np.ndarray:
 
 
 def first_ids(texts: Sequence[str], ids: Sequence[str]) -> list[str]:
-    """Name for each text the id of the first that is equal: groups of equal texts, without the
-    texts.
-    """
+    """Name groups of equal texts: for each text, the id of the first that is equal."""
     first: dict[str, str] = {}
     return [first.setdefault(text, name) for text, name in zip(texts, ids, strict=True)]
 

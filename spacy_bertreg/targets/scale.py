@@ -17,8 +17,9 @@ MAX_RESIDUALS = 2000
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Maps each target by its transform, and then to mean 0 and standard deviation 1. Learned from
-    the known values of the training documents.
+    """Maps each target by its transform, and then to mean 0 and standard deviation 1.
+
+    Learned from the known values of the training documents.
 
     targets (tuple[str, ...]): Their names.
     transforms (tuple[str, ...]): Of each: "none" (in its unit, less the mean), "standardize",
@@ -29,7 +30,7 @@ class TargetScale:
     std (tuple[float, ...]): Their standard deviation, 1 for a constant and for "none"; with a log
         link the training mean.
     residuals (tuple[tuple[float, ...], ...]): Of each, for Duan's smearing: observed minus
-        predicted on the transformed scale. Empty: no smearing.
+        predicted on the transformed scale. Empty for no smearing.
     """
 
     targets: tuple[str, ...] = ()
@@ -51,11 +52,9 @@ class TargetScale:
     ) -> "TargetScale":
         """Learn the means and standard deviations from the training documents.
 
-        targets (Sequence[str]): Their names.
+        targets, transforms, bounds: For each target, see the class.
         values (ndarray): Shape (documents, targets), NaN where unknown; each target needs at least
             one known value.
-        transforms (Sequence[str]): Of each target.
-        bounds (Sequence[Bounds | None]): Of each target, for "logit".
         log_link (bool): Whether the model predicts the logarithm of y / training mean.
         RETURNS (TargetScale): The fitted scale.
         RAISES (ValueError): A value is out of its transform's range, or negative with a log link.
@@ -132,12 +131,12 @@ class TargetScale:
         return replace(self, residuals=tuple(columns))
 
     def unscale_with_smearing(self, scaled: Floats) -> Floats:
-        """Bring predictions to the targets' units: by `unscale`, or, where there are residuals, by
-        Duan's smearing.
+        """Bring predictions to the targets' units, by Duan's smearing where there are residuals.
 
         Undoing a curved transform of a predicted mean does not give the mean in the target's unit.
         Smearing estimates that: it adds each training residual to the prediction, undoes the
-        transform for all sums, and takes their mean (Duan 1983, JASA 78:605-610).
+        transform for all sums, and takes their mean (Duan 1983, JASA 78:605-610). Without
+        residuals, or if the transform is linear, this is `unscale`.
 
         scaled (ndarray): Predictions on the model's scale, shape (documents, targets).
         RETURNS (ndarray): Predictions in the targets' units, of the same shape.

@@ -187,8 +187,10 @@ def parse_object(line: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def suggest_encoding(path: Path, encoding: str) -> str:
-    """Say what to do about bytes of a text file that are no characters in the encoding that it was
-    read in; empty if there are none.
+    """Say what to do about a file's bytes that are no characters; empty if there are none.
+
+    path (Path): A text file.
+    encoding (str): That it was read in.
     """
     with TextFile(path, encoding) as file_:
         lines = (line for line in file_ if not line.isascii())
