@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TEXT_KINDS = ("csv", "tsv", "jsonl")
-# Read whole: they can't be read in parts.
+# Only read, and whole: they can't be read in parts.
 WHOLE_KINDS = ("xlsx", "dta", "sav")
 KINDS = (*TEXT_KINDS, "parquet", *WHOLE_KINDS)
-# What `score` writes.
-OUTPUT_KINDS = (*TEXT_KINDS, "parquet")
 QUOTING = ("auto", "quoted", "none")
 SEPARATORS = {"tab": "\t", "\\t": "\t"}
 
@@ -74,12 +72,12 @@ def table_kind(path: Path) -> str:
 
 
 def check_output_kind(path: Path) -> str:
-    """Tell the kind of a table to write, one of `OUTPUT_KINDS`, by its file's name.
+    """Tell the kind of a table to write by its file's name.
 
-    RAISES (ValueError): It is none of these.
+    RAISES (ValueError): It is none of `KINDS`, or one that is only read.
     """
     kind = table_kind(path)
-    if kind not in OUTPUT_KINDS:
+    if kind in WHOLE_KINDS:
         raise ValueError(
             f"Can't write {path}: tables that end in .{kind} are only read. Expected .csv, .tsv, "
             ".jsonl (also with .gz) or .parquet."

@@ -102,18 +102,18 @@ def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
     return Layout(separator, quoted, skip, columns, n_fields, tuple(notes))
 
 
+@dataclass(frozen=True)
 class _Reader:
     """Reads a file from its beginning for each question."""
 
-    def __init__(self, path: Path, options: TableOptions, skip: int) -> None:
-        self._path = path
-        self._options = options
-        self._skip = skip
+    path: Path
+    options: TableOptions
+    skip: int
 
     def records(self, separator: str, quoted: bool) -> Iterator[Record]:
         """Read all rows, the header too."""
-        with TextFile(self._path, self._options.encoding) as file_:
-            yield from csv_records(file_, separator, quoted=quoted, skip=self._skip)
+        with TextFile(self.path, self.options.encoding) as file_:
+            yield from csv_records(file_, separator, quoted=quoted, skip=self.skip)
 
     def detect_separator(self, usual: str) -> str:
         """Find what separates the fields of the header and of most rows below it.
@@ -123,7 +123,7 @@ class _Reader:
         """
         candidates = {}
         for separator in dict.fromkeys((usual, *NAMES)):
-            quoting = self._options.quoting
+            quoting = self.options.quoting
             quoted = quoting == "quoted" or (quoting == "auto" and separator != "\t")
             header = next(self.records(separator, quoted), None)
             if header and len(header.values or ()) > 1:
@@ -139,7 +139,7 @@ class _Reader:
         if len(fitting) > 1:
             names = " or ".join(NAMES[separator] for separator in fitting)
             raise ValueError(
-                f"Can't tell what separates the fields of {self._path}: it may be {names}. "
+                f"Can't tell what separates the fields of {self.path}: it may be {names}. "
                 "Expected --separator, to say which."
             )
         # Rows that fit no separator are reported when they are read.
