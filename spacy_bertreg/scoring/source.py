@@ -223,7 +223,7 @@ class Source:
         text = values[settings.text]
         if text is not None and not isinstance(text, str):
             return f"column {settings.text!r} holds {text!r:.60}, which is no text"
-        if text and has_half_character(text):
+        if text and has_lone_surrogate(text):
             return "the text has half a character (a lone surrogate)"
         return ""
 

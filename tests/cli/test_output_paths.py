@@ -7,7 +7,7 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
-from spacy_bertreg.report.disagreement import read_texts
+from spacy_bertreg.comparison.test_set import read_test_set
 
 
 @pytest.fixture
@@ -49,8 +49,6 @@ def test_documents_without_id_are_found_as_compare_names_them(tmp_path):
     vocab = spacy.blank("xx").vocab
     docs = [Doc(vocab, words=[word]) for word in ("first", "second")]
     DocBin(docs=docs).to_disk(tmp_path / "test.spacy")
-    texts = read_texts(tmp_path / "test.spacy")
-    assert {name: docs[0].text.strip() for name, docs in texts.items()} == {
-        "1": "first",
-        "2": "second",
-    }
+    test_set = read_test_set(tmp_path / "test.spacy")
+    texts = {name: text.strip() for name, text in zip(test_set.ids, test_set.texts, strict=True)}
+    assert texts == {"1": "first", "2": "second"}
