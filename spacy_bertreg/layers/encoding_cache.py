@@ -1,85 +1,110 @@
-"""What a frozen transformer made of the documents that it has seen."""
+"""Outputs of a frozen transformer, kept for the next time that a document comes up in training."""
 
 import hashlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import ORTH, SPACY
 from spacy.tokens import Doc, Span
 from spacy_transformers.data_classes import TransformerData
+from thinc.api import to_numpy
+from transformers.file_utils import ModelOutput
 
-from .outputs import Encoding, FrozenBatch, encode, known
+from .outputs import compute_by_token, compute_pooled, no_windows, pooled_batch
+from .pooled_data import FrozenBatch, frozen_batch
+from .pooling import POOLINGS
+from .windows import tokenize
 
-# What a dict takes for an entry, in bytes, beside the key and the value.
+# Bytes that a dict takes for an entry, beside the key and the value.
 SLOT = 64
 
 
 class EncodingCache:
-    """Outputs of a frozen transformer by content of the document, in host memory, up to a limit.
-    What comes after is not kept: with documents in random order, replacing would keep nothing
-    useful.
+    """Outputs of a frozen transformer by content of the document, in host memory. When the memory
+    is full, new outputs are not kept: as documents come in random order, replacing old ones would
+    not help.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """max_bytes (int): Limit of the memory for outputs, all that belongs to them included; 0
-        for no cache."""
+        """max_bytes (int): Limit of the memory for outputs and all that belongs to them; 0 for no
+        cache."""
         self.max_bytes = max_bytes
         self.clear()
 
     def clear(self) -> None:
         """Forget all outputs."""
         self.n_bytes = 0
-        self._encodings: dict[bytes, Encoding | TransformerData] = {}
+        self._outputs: dict[bytes, NDArray[np.float32] | TransformerData] = {}
 
-    def encode(self, model: Any, docs: list[Doc], spans: list[list[Span]]) -> FrozenBatch:
-        """Get the outputs for documents, and compute those that are not at hand.
+    def predict(self, model: Any, docs: list[Doc], spans: list[list[Span]]) -> FrozenBatch:
+        """Get the outputs for documents, and compute those that are not in the cache.
 
         model (TransformerModel): A spacy-transformers TransformerModel with our shim.
         docs (list[Doc]): The documents.
-        spans (list[list[Span]]): The windows of each.
-        RETURNS (FrozenBatch): The outputs of each document, as a transformer's batch.
+        spans (list[list[Span]]): The windows of each document.
+        RETURNS (FrozenBatch): The outputs.
         """
-        keys = [_key(doc, windows) for doc, windows in zip(docs, spans, strict=True)]
-        found = {key: self._encodings[key] for key in keys if key in self._encodings}
-        # A document without windows has no output, and the transformer can't read nothing at all.
-        new = {k: own for k, own in zip(keys, spans, strict=True) if own and k not in found}
+        by_token = model.layers[0].shims[0].is_read_by_token
+        keys = [_key(doc, doc_spans) for doc, doc_spans in zip(docs, spans, strict=True)]
+        found: dict[bytes, Any] = {key: self._outputs[key] for key in keys if key in self._outputs}
+        # A document without windows has no output, and the transformer can't read empty input.
+        new = {k: s for k, s in zip(keys, spans, strict=True) if s and k not in found}
         if new:
-            for key, encoding in zip(new, encode(model, list(new.values())), strict=True):
-                found[key] = encoding
-                self._keep(key, encoding)
-        return known(model, spans, [found.get(key) for key in keys])
+            windows = tokenize(model, list(new.values()))
+            if by_token:
+                outputs = [_move(data, to_numpy) for data in compute_by_token(model, windows)]
+            else:
+                # Copies, so that an entry does not hold the vectors of its neighbours.
+                outputs = [row.copy() for row in compute_pooled(model, windows)]
+            for key, output in zip(new, outputs, strict=True):
+                found[key] = output
+                self._keep(key, output)
+        if by_token:
+            to_device = model.ops.asarray
+            data = [_move(found[k], to_device) if k in found else no_windows(model) for k in keys]
+            return frozen_batch(data)
+        zeros = np.zeros((len(POOLINGS), model.get_dim("nO")), dtype=np.float32)
+        rows = [found.get(key, zeros) for key in keys]
+        return pooled_batch(model, rows, lambda: tokenize(model, spans))
 
-    def _keep(self, key: bytes, encoding: Encoding | TransformerData) -> None:
-        size = SLOT + _size(key) + _size(encoding)
+    def _keep(self, key: bytes, output: NDArray[np.float32] | TransformerData) -> None:
+        size = SLOT + _size(key) + _size(output)
         if self.n_bytes + size <= self.max_bytes:
-            self._encodings[key] = encoding
+            self._outputs[key] = output
             self.n_bytes += size
 
 
 def _key(doc: Doc, windows: list[Span]) -> bytes:
-    # Not the text alone: tokens decide what belongs together. Hashed, since a long document has
-    # more bytes than its vectors.
+    # By tokens, as the same text can be split otherwise. Hashed, as the ids of a long document take
+    # more memory than its vectors.
     bounds = [len(doc), *(bound for window in windows for bound in (window.start, window.end))]
     content = np.array(bounds, dtype=np.int64).tobytes() + doc.to_array([ORTH, SPACY]).tobytes()
     return hashlib.blake2b(content, digest_size=32).digest()
 
 
+def _move(data: TransformerData, move: Callable[[Any], Any]) -> TransformerData:
+    hidden = move(data.model_output["last_hidden_state"])
+    return TransformerData(data.wordpieces, ModelOutput(last_hidden_state=hidden), data.align)
+
+
 def _size(value: Any) -> int:
-    """RETURNS (int): The bytes that a value takes with all that it holds."""
+    """Count the bytes of a value and all that it holds."""
     todo, seen, size = [value], set(), 0
     while todo:
-        one = todo.pop()
-        if id(one) in seen:
+        item = todo.pop()
+        if id(item) in seen:
             continue
-        seen.add(id(one))
-        size += sys.getsizeof(one)
-        if isinstance(one, np.ndarray):
-            # Else counted already. An array of torch has a base, too.
-            size += 0 if one.base is None else one.nbytes
-        elif isinstance(one, dict):
-            todo += one.values()
-        elif isinstance(one, list | tuple):
-            todo += one
-        todo += [vars(one)] if hasattr(one, "__dict__") else []
+        seen.add(id(item))
+        size += sys.getsizeof(item)
+        if isinstance(item, np.ndarray):
+            # Otherwise counted already. An array that shares memory with torch has a base, too.
+            size += 0 if item.base is None else item.nbytes
+        elif isinstance(item, dict):
+            todo += item.values()
+        elif isinstance(item, list | tuple):
+            todo += item
+        todo += [vars(item)] if hasattr(item, "__dict__") else []
     return size

@@ -32,8 +32,7 @@ class FreezableShim(HFShim):
     and `is_frozen` (bool) says whether nothing of the transformer learns.
     `trained` (set[str]) holds the names of all parameters that have taken a step since the base
     weights, and `trained_with` (list[Freeze]) the settings of the trainings; both are saved.
-    `is_read_by_token` (bool) says whether something has asked for vectors of single tokens, and
-    `poolings` (set[str]) which vectors of documents something has asked for.
+    `is_read_by_token` (bool) says whether something has read vectors of single word pieces.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class FreezableShim(HFShim):
         self.cache = cache
         self.precision = precision
         self.is_read_by_token = False
-        self.poolings: set[str] = set()
         self.blocks: dict[str, Block] = {}
         self.frozen: frozenset[str] = frozenset()
         self.is_frozen = False
@@ -128,10 +126,10 @@ class FreezableShim(HFShim):
         return outputs, backprop
 
     def expect_reading_by_token(self) -> None:
-        """From now on, vectors of single tokens are computed for all documents at once."""
+        """From now on, compute all word-piece vectors at once."""
         if not self.is_read_by_token:
             self.is_read_by_token = True
-            # Its entries would each compute and keep them beyond the limit of memory.
+            # It holds pooled vectors, from which the others can't be made.
             self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IDX, LENGTH
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 from spacy_alignments.tokenizations import get_alignments
 from spacy_transformers.data_classes import WordpieceBatch
 from thinc.types import Ragged
@@ -23,27 +23,29 @@ class Window:
     """What a transformer reads at once.
 
     ids (ndarray): Word pieces, special tokens included.
-    type_ids (ndarray | None): Their segments, for transformers that know such.
-    first, last (ndarray): Of each word piece, the first and the last token of the document that it
-        belongs to; `last` is below `first` where it belongs to none, as a special token.
+    type_ids (ndarray | None): Their segments, for transformers that have segments.
+    first, last (ndarray): For each word piece, the first and the last token of the document that it
+        belongs to. For special tokens, which belong to no token, `last < first`.
+    n_tokens (int): Length of the document.
     """
 
     ids: Ints
     type_ids: Ints | None
     first: Ints
     last: Ints
+    n_tokens: int
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
-    """Read windows as word pieces. Those with more than the transformer can read are cut, which is
-    reported once.
+    """Split windows into word pieces. Windows with more than the transformer can read are cut, with
+    one warning.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     spans (list[list[Span]]): The windows of each document.
-    RETURNS (list[list[Window]]): The same.
+    RETURNS (list[list[Window]]): The same as word pieces.
     """
     tokenizer = model.tokenizer
     flat = [span for doc_spans in spans for span in doc_spans]
@@ -59,8 +61,8 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         ranges = map(partial(_tokens_by_text, tokenizer), flat, data["input_ids"])
     type_ids = data.get("token_type_ids", [None] * len(flat))
     windows = (
-        Window(np.array(ids), None if types is None else np.array(types), first, last)
-        for ids, types, (first, last) in zip(data["input_ids"], type_ids, ranges, strict=True)
+        Window(np.array(ids), None if types is None else np.array(types), *ends, len(span.doc))
+        for span, ids, types, ends in zip(flat, data["input_ids"], type_ids, ranges, strict=True)
     )
     return [[next(windows) for _ in doc_spans] for doc_spans in spans]
 
@@ -69,8 +71,8 @@ def pieces_limit(model: Any) -> int | None:
     """Find how many word pieces the transformer can read at once.
 
     model (TransformerModel): A spacy-transformers TransformerModel.
-    RETURNS (int | None): Their number, special tokens included; None if neither the transformer nor
-        its tokenizer says so.
+    RETURNS (int | None): The number, special tokens included; None if neither the transformer nor
+        its tokenizer has a limit.
     """
     positions = _n_positions(model.transformer) or VERY_LARGE_INTEGER
     limit = min(model.tokenizer.model_max_length, positions)
@@ -78,13 +80,12 @@ def pieces_limit(model: Any) -> int | None:
 
 
 def _n_positions(transformer: Any) -> int | None:
-    """transformer (PreTrainedModel): A Hugging Face model.
-    RETURNS (int | None): How many word pieces it has positions for; None for any number."""
+    """Count the positions of a Hugging Face model; None for any number."""
     for module in (transformer, *transformer.children()):
         positions = getattr(module, "position_embeddings", None)
         padding = getattr(positions, "padding_idx", None)
         if positions is not None and padding is not None:
-            # Positions begin behind that of padding, as in RoBERTa: of 514, 512 are left.
+            # As in RoBERTa, positions begin after that of padding: of 514, 512 are left.
             return len(positions.weight) - padding - 1
     n_positions = getattr(transformer.config, "max_position_embeddings", None)
     # XLNet says -1.
@@ -92,41 +93,36 @@ def _n_positions(transformer: Any) -> int | None:
 
 
 def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints]]:
-    """spans (list[Span]): Windows. offsets (list): For each, from where to where in its text each
-        word piece comes.
-    YIELDS (tuple[ndarray, ndarray]): First and last token of each word piece."""
-    ends_of: dict[int, tuple[Ints, Ints]] = {}
-    for span, own in zip(spans, offsets, strict=True):
-        if id(span.doc) not in ends_of:
-            ends_of[id(span.doc)] = _token_ends(span.doc)
-        starts, ends = (side[span.start : span.end] for side in ends_of[id(span.doc)])
-        begin, end = span.start_char + np.array(own, dtype=np.int64).reshape(-1, 2).T
+    """Find the first and the last token of each word piece from its place in the window's text.
+
+    spans (list[Span]): The windows.
+    offsets (list): For each window, start and end of each word piece in its text.
+    YIELDS (tuple[ndarray, ndarray]): First and last tokens, for each window.
+    """
+    bounds: dict[int, Ints] = {}
+    for span, pieces in zip(spans, offsets, strict=True):
+        if id(span.doc) not in bounds:
+            starts, lengths = span.doc.to_array([IDX, LENGTH]).astype(np.int64).T
+            bounds[id(span.doc)] = np.stack([starts, starts + lengths])
+        starts, ends = bounds[id(span.doc)][:, span.start : span.end]
+        begin, end = span.start_char + np.array(pieces, dtype=np.int64).reshape(-1, 2).T
         first = span.start + np.searchsorted(ends, begin, side="right")
         last = span.start + np.searchsorted(starts, end, side="left") - 1
-        # Of special tokens, begin and end are the same.
+        # Special tokens begin and end at the same place.
         yield first, np.where(end > begin, last, first - 1)
 
 
-def _token_ends(doc: Doc) -> tuple[Ints, Ints]:
-    starts, lengths = doc.to_array([IDX, LENGTH]).astype(np.int64).T
-    return starts, starts + lengths
-
-
 def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, Ints]:
-    """A tokenizer that is not of Hugging Face's fast ones does not tell from where in a text a word
-    piece comes.
-
-    tokenizer (PreTrainedTokenizer): A slow one. span (Span): A window. ids (list[int]): Its word
-        pieces.
-    RETURNS (tuple[ndarray, ndarray]): First and last token of each word piece."""
+    """Find the first and the last token of each word piece by its text: Hugging Face's slow
+    tokenizers do not say where in the text a word piece is."""
     strings = tokenizer.convert_ids_to_tokens(ids)
     special = set(tokenizer.all_special_tokens)
     if not any(token in span.text for token in special):
         # Or "<s>" would be found in the letter s.
         strings = ["" if string in special else string for string in strings]
     _, tokens = get_alignments([token.text for token in span], strings)
-    first = np.array([min(own, default=0) for own in tokens], dtype=np.int64)
-    last = np.array([max(own, default=-1) for own in tokens], dtype=np.int64)
+    first = np.array([min(numbers, default=0) for numbers in tokens], dtype=np.int64)
+    last = np.array([max(numbers, default=-1) for numbers in tokens], dtype=np.int64)
     return span.start + first, span.start + last
 
 
@@ -149,34 +145,14 @@ def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:
         )
 
 
-def piece_weights(windows: list[Window]) -> list[NDArray[np.float32]]:
-    """How much each word piece counts in its document, so that each counts 1 in all: 1 / the number
-    of windows that cover it.
+def get_alignment(windows: list[Window], n_pieces: int) -> Ragged:
+    """Align the tokens of a document to word pieces.
 
-    windows (list[Window]): The document's.
-    RETURNS (list[ndarray]): For each window, of its word pieces; 0 for what belongs to no token.
-    """
-    is_piece = [window.last >= window.first for window in windows]
-    if len(windows) == 1:
-        return [is_piece[0].astype(np.float32)]
-    n_tokens = max((int(window.last.max(initial=-1)) + 1 for window in windows), default=0)
-    covers = np.zeros(n_tokens, dtype=np.float32)
-    for window, own in zip(windows, is_piece, strict=True):
-        covered = np.zeros(n_tokens + 1, dtype=np.int64)
-        np.add.at(covered, window.first[own], 1)
-        np.add.at(covered, window.last[own] + 1, -1)
-        covers += covered.cumsum()[:-1] > 0
-    weights = [np.zeros(len(window), dtype=np.float32) for window in windows]
-    for window, own, column in zip(windows, is_piece, weights, strict=True):
-        column[own] = 1 / covers[window.last[own]]
-    return weights
-
-
-def alignment(windows: list[Window], n_tokens: int, n_pieces: int) -> Ragged:
-    """windows (list[Window]): Of a document. n_tokens (int): Its length. n_pieces (int): The length
-        of a window with padding.
+    windows (list[Window]): The document's windows.
+    n_pieces (int): Length of a window, padding included.
     RETURNS (Ragged): For each token, the places of its word pieces in the windows put end to end,
-        as `TransformerData` has it."""
+        as in `TransformerData`.
+    """
     tokens, places = [], []
     for number, window in enumerate(windows):
         lengths = np.maximum(window.last - window.first + 1, 0)
@@ -187,14 +163,12 @@ def alignment(windows: list[Window], n_tokens: int, n_pieces: int) -> Ragged:
     token = np.concatenate([np.zeros(0, dtype=np.int64), *tokens])
     place = np.concatenate([np.zeros(0, dtype=np.int64), *places])
     order = np.argsort(token, kind="stable")
-    lengths = np.bincount(token, minlength=n_tokens)
+    lengths = np.bincount(token, minlength=windows[0].n_tokens if windows else 0)
     return Ragged(place[order].astype("i"), lengths.astype("i"))  # type: ignore[arg-type]
 
 
 def wordpiece_batch(windows: list[Window], n_pieces: int, tokenizer: Any) -> WordpieceBatch:
-    """windows (list[Window]): Some windows. n_pieces (int): The length to which they are padded.
-    tokenizer (PreTrainedTokenizerBase): That they are from.
-    RETURNS (WordpieceBatch): The same as spacy-transformers has it."""
+    """Convert windows, padded to `n_pieces`, to spacy-transformers' form."""
     inputs: dict[str, Any] = model_inputs(windows, n_pieces, tokenizer.pad_token_id)
     return WordpieceBatch(
         strings=[tokenizer.convert_ids_to_tokens(ids) for ids in inputs["input_ids"].tolist()],
@@ -206,9 +180,13 @@ def wordpiece_batch(windows: list[Window], n_pieces: int, tokenizer: Any) -> Wor
 
 
 def model_inputs(windows: Sequence[Window], n_pieces: int, pad_id: int | None) -> dict[str, Ints]:
-    """windows (Sequence[Window]): Some windows. n_pieces (int): The length to which to pad them.
+    """Make a Hugging Face model's inputs.
+
+    windows (Sequence[Window]): Some windows.
+    n_pieces (int): Length to pad them to.
     pad_id (int | None): The word piece to pad with.
-    RETURNS (dict[str, ndarray]): What a Hugging Face model takes, of shape (windows, n_pieces)."""
+    RETURNS (dict[str, ndarray]): Arrays of shape (windows, n_pieces).
+    """
     inputs = {
         "input_ids": _padded([window.ids for window in windows], n_pieces, pad_id or 0),
         "attention_mask": _padded([np.ones(len(w)) for w in windows], n_pieces, 0),

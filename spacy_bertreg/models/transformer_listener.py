@@ -9,8 +9,8 @@ from spacy_transformers.layers import TransformerListener
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..layers.outputs import DeferredData, WindowlessData
 from ..layers.pool_wordpieces import pool_wordpieces
+from ..layers.pooled_data import PooledData
 
 
 def TransformerListener_v1(
@@ -54,15 +54,18 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Ca
 
 
 def _outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
-    """RETURNS (list[TransformerData]): What the transformer made of documents that it has read.
-    RAISES (ValueError): It has not read one, or its output was lost. The stock listener would go on
-    with zeros, and every document get the same prediction."""
+    """Get the transformer's outputs for documents, which the stock listener would replace by zeros
+    where there are none.
+
+    RAISES (ValueError): A document was not read, or its outputs were lost.
+    """
     found = [doc._.trf_data for doc in docs]
     if any(len(doc) and data is None for doc, data in zip(docs, found, strict=True)):
         raise ValueError(_no_transformer(listener.upstream_name))
     for doc, data in zip(docs, found, strict=True):
-        is_computed = isinstance(data, DeferredData | WindowlessData)
-        if len(doc) and not is_computed and "last_hidden_state" not in data.model_output:
+        if isinstance(data, PooledData):
+            continue
+        if len(doc) and "last_hidden_state" not in data.model_output:
             raise ValueError(
                 f"The transformer's output for the text {doc.text[:60]!r} was lost when the "
                 "document was saved, or sent to another process. Run the whole pipeline on its "

@@ -15,7 +15,7 @@ from thinc.api import Model
 from ..layers.encoding_cache import EncodingCache
 from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
-from ..layers.outputs import deferred, learning
+from ..layers.outputs import learn, predict
 from ..training.freezing import check_freeze
 from ..training.precision import Precision
 
@@ -112,13 +112,12 @@ def _forward(
     shim: Any = model.layers[0].shims[0]
     get_spans: SpanGetter = model.attrs["get_spans"]
     spans = get_spans(docs)
-    if not is_train:
-        return deferred(model, spans, whole=keep_trf_data), lambda d_batch: docs
-    if shim.is_frozen and shim.cache.max_bytes:
-        return shim.cache.encode(model, docs, spans), lambda d_batch: docs
-    if shim.is_frozen or not any(spans):
-        return deferred(model, spans), lambda d_batch: docs
-    batch, backprop = learning(model, spans)
+    if is_train and shim.is_frozen and shim.cache.max_bytes:
+        return shim.cache.predict(model, docs, spans), lambda d_batch: docs
+    if not is_train or shim.is_frozen or not any(spans):
+        by_token = keep_trf_data and not is_train
+        return predict(model, spans, by_token=by_token), lambda d_batch: docs
+    batch, backprop = learn(model, spans)
 
     def backprop_windows(d_batch: FullTransformerBatch) -> list[Doc]:
         backprop(d_batch)

@@ -11,8 +11,8 @@ from conftest import examples_from, train
 from spacy_transformers.data_classes import TransformerData
 from thinc.api import Adam
 
-from spacy_bertreg.layers import outputs
-from spacy_bertreg.layers.outputs import DeferredData
+from spacy_bertreg.layers import encoding_cache, outputs
+from spacy_bertreg.layers.pooled_data import PooledData
 
 
 def shim(nlp):
@@ -29,7 +29,8 @@ def count_encoded(monkeypatch):
         counts.append(sum(map(len, spans)))
         return tokenize(model, spans)
 
-    monkeypatch.setattr(outputs, "tokenize", counting)
+    for module in (outputs, encoding_cache):
+        monkeypatch.setattr(module, "tokenize", counting)
     return counts
 
 
@@ -139,7 +140,7 @@ def test_what_is_held_is_what_is_counted(make_bert, make_examples, by_token, n_w
     try:
         for start in range(0, len(docs), 16):
             model.begin_update(docs[start : start + 16])
-        counted, entries = cache.n_bytes, list(cache._encodings.values())
+        counted, entries = cache.n_bytes, list(cache._outputs.values())
         # tracemalloc doesn't see what torch takes.
         of_torch = sum(e.model_output.last_hidden_state.nbytes for e in entries if by_token)
         del entries
@@ -156,9 +157,9 @@ def test_what_is_held_is_what_is_counted(make_bert, make_examples, by_token, n_w
 def test_an_entry_holds_its_own_document_alone(make_bert, make_examples):
     nlp, examples = initialized(make_bert, make_examples)
     train(nlp, examples, Adam(0.01), steps=1)
-    for encoding in shim(nlp).cache._encodings.values():
-        assert encoding.vectors.base is None
-        assert encoding.vectors.shape == (3, 64)
+    for vectors in shim(nlp).cache._outputs.values():
+        assert vectors.base is None
+        assert vectors.shape == (3, 64)
 
 
 def test_single_tokens_of_known_documents_are_read_anew(make_bert, make_examples, count_encoded):
@@ -167,13 +168,12 @@ def test_single_tokens_of_known_documents_are_read_anew(make_bert, make_examples
     docs = [eg.predicted for eg in examples] + [nlp.make_doc("")]
     model.begin_update(docs[:4])
     data = model.begin_update(docs)[0].doc_data
-    assert all(isinstance(own, DeferredData) for own in data[:-1])
+    assert all(isinstance(own, PooledData) for own in data[:-1])
     assert sum(count_encoded) == 12
     whole = model.predict(docs).doc_data
     for own, other in zip(data[:-1], whole, strict=False):
         hidden = own.model_output.last_hidden_state
         np.testing.assert_allclose(hidden, other.model_output.last_hidden_state, atol=1e-5)
-        assert own.shape == hidden.shape
         assert own.wordpieces.strings == other.wordpieces.strings
     # Once for all of the batch, beside those that it is compared with.
     assert sum(count_encoded) == 12 + 12 + 12
@@ -193,19 +193,18 @@ def test_entries_are_in_host_memory_and_outputs_where_the_transformer_is(
     shim(nlp).is_read_by_token = by_token
     to_device, to_host = lambda a: np.asarray(a).view(OnDevice), lambda a: a.view(np.ndarray)
     monkeypatch.setattr(outputs, "torch2xp", lambda tensor: to_device(tensor.numpy()))
-    monkeypatch.setattr(outputs, "to_numpy", to_host)
+    monkeypatch.setattr(encoding_cache, "to_numpy", to_host)
     monkeypatch.setattr(model.ops, "asarray", to_device)
     docs = [eg.predicted for eg in examples]
     first, second = (model.begin_update(docs)[0].doc_data for _ in range(2))
-    for encoding in shim(nlp).cache._encodings.values():
-        is_whole = isinstance(encoding, TransformerData)
-        kept = encoding.model_output.last_hidden_state if is_whole else encoding.vectors
-        assert is_whole == by_token
+    for output in shim(nlp).cache._outputs.values():
+        assert isinstance(output, TransformerData) == by_token
+        kept = output.model_output.last_hidden_state if by_token else output
         assert type(kept) is np.ndarray
     for one, other in zip(first, second, strict=True):
         if by_token:
             found = [data.model_output.last_hidden_state for data in (one, other)]
+            assert [type(array) for array in found] == [OnDevice] * 2
         else:
-            found = [data.pooled("mean") for data in (one, other)]
-        assert [type(array) for array in found] == [OnDevice] * 2
+            found = [data.get_vector("mean") for data in (one, other)]
         np.testing.assert_array_equal(*found)

@@ -14,12 +14,15 @@ import spacy
 import torch
 
 torch.set_num_threads(2)
+from spacy_transformers.data_classes import TransformerData
+
+from spacy_bertreg.layers.pool_wordpieces import pool_wordpieces
 from spacy_bertreg.models.transformer_model import TransformerModel_v1
 
 model = TransformerModel_v1(sys.argv[1])
 model.initialize()
 docs = [spacy.blank("en")(text) for text in ("The market was quiet.", "Calm. " * 90)]
-deferred = model.predict(docs).doc_data
+pooled = model.predict(docs).doc_data
 
 
 def uses_nothing():
@@ -32,26 +35,26 @@ def loads():
 
 def scores():
     # The first thing that is done with the model is done on one thread.
-    model.attrs["get_spans"] = lambda docs, own=model.attrs["get_spans"]: (
-        own(docs) if torch.get_num_threads() == 1 else os._exit(9)
+    model.attrs["get_spans"] = lambda docs, get=model.attrs["get_spans"]: (
+        get(docs) if torch.get_num_threads() == 1 else os._exit(9)
     )
-    model.predict(docs).doc_data[0].pooled("mean")
+    model.predict(docs)
 
 
-def computes_what_was_put_off():
-    deferred[0].pooled("max")
+def computes_by_token():
+    pooled[0].model_output
 
 
-def computes_all_that_was_put_off():
-    deferred[0].model_output
+def pools():
+    layer.predict([stock])
 
 
 # As what would make a fork hang.
 torch.ones(500, 500) @ torch.ones(500, 500)
-deferred[0].pooled("mean")
-for use in (
-    uses_nothing, loads, scores, computes_what_was_put_off, computes_all_that_was_put_off
-):
+layer = pool_wordpieces("mean")
+layer.set_dim("nO", 64)
+stock = TransformerData.zeros(3, 64)
+for use in (uses_nothing, loads, scores, computes_by_token, pools):
     child = os.fork()
     if not child:
         use()
@@ -74,7 +77,7 @@ def test_only_forks_that_use_a_transformer_have_one_thread(tiny_bert):
         "uses_nothing": 2,
         "loads": 1,
         "scores": 1,
-        "computes_what_was_put_off": 1,
-        "computes_all_that_was_put_off": 1,
+        "computes_by_token": 1,
+        "pools": 1,
         "parent": 2,
     }

@@ -14,7 +14,8 @@ from spacy_transformers.architectures import create_TransformerModel_v3
 from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.span_getters import get_strided_spans
 
-from spacy_bertreg.layers.outputs import POOLINGS, DeferredData, WindowlessData
+from spacy_bertreg.layers.pooled_data import PooledData
+from spacy_bertreg.layers.pooling import POOLINGS
 from spacy_bertreg.layers.window_encoder import (
     PIECES_AT_ONCE,
     SIZES,
@@ -101,19 +102,20 @@ def test_pooled_are_the_pooled_outputs(pair, pooling):
     pool = pool_wordpieces(pooling)
     pool.set_dim("nO", ours.get_dim("nO"))
     ours.layers[0].shims[0].is_read_by_token = False
-    deferred = ours.predict(docs).doc_data
-    assert all(isinstance(data, DeferredData) for data in deferred)
-    from_pooled = pool.predict(deferred)
+    pooled = ours.predict(docs).doc_data
+    assert all(isinstance(data, PooledData) for data in pooled)
+    from_pooled = pool.predict(pooled)
     assert not ours.layers[0].shims[0].is_read_by_token
-    whole = [TransformerData(d.wordpieces, d.model_output, d.align) for d in deferred]
+    whole = [TransformerData(d.wordpieces, d.model_output, d.align) for d in pooled]
     np.testing.assert_allclose(from_pooled, pool.predict(whole), atol=1e-5)
     assert not from_pooled[1].any()
-    # Something has asked for single tokens, so the next are computed at once.
-    assert not any(isinstance(data, DeferredData) for data in ours.predict(docs).doc_data)
+    # Something has read single tokens, so the next are computed at once. Document 1 is empty.
+    again = [isinstance(data, PooledData) for data in ours.predict(docs).doc_data]
+    assert again == [False, True, False, False, False, False, False]
     ours.layers[0].shims[0].is_read_by_token = False
 
 
-def test_what_is_asked_for_again_takes_one_reading(tiny_bert, monkeypatch):
+def test_documents_are_read_once_for_all_poolings_and_once_for_tokens(tiny_bert, monkeypatch):
     from spacy_bertreg.layers import outputs
     from spacy_bertreg.models.transformer_model import TransformerModel_v1
 
@@ -124,11 +126,12 @@ def test_what_is_asked_for_again_takes_one_reading(tiny_bert, monkeypatch):
     read = outputs.read
     monkeypatch.setattr(outputs, "read", lambda *args: readings.append(read(*args)))
     first = model.predict(docs).doc_data
-    apart = {pooling: first[0].pooled(pooling) for pooling in ("mean", "max", "mean")}
+    assert all(first[0].get_vector(pooling).any() for pooling in POOLINGS)
+    assert len(readings) == 1
+    for data in (first[0], first[0], first[2]):
+        assert len(data.model_output.last_hidden_state)
     assert len(readings) == 2
-    second = model.predict(docs).doc_data
-    for pooling, expected in apart.items():
-        np.testing.assert_array_equal(second[0].pooled(pooling), expected)
+    assert len(model.predict(docs).doc_data[0].model_output.last_hidden_state)
     assert len(readings) == 3
 
 
@@ -138,7 +141,7 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
     examples = make_examples(nlp, 8)
     nlp.initialize(lambda: examples)
     (doc,) = nlp.pipe(["The market was quiet."])
-    assert isinstance(doc._.trf_data, DeferredData) != keep
+    assert isinstance(doc._.trf_data, PooledData) != keep
     saved = DocBin(store_user_data=True, docs=[doc]).to_bytes()
     (loaded,) = DocBin().from_bytes(saved).get_docs(nlp.vocab)
     assert bool(loaded._.trf_data.model_output) == keep
@@ -150,7 +153,7 @@ def test_outputs_stay_on_documents_where_wished(make_bert, make_examples, keep):
 
 
 def copied(data):
-    return copy.copy(data).shape, copy.deepcopy(data).shape
+    return copy.copy(data).vectors.shape, copy.deepcopy(data).vectors.shape
 
 
 LOOKS = {
@@ -183,7 +186,7 @@ def test_a_look_at_outputs_computes_nothing_and_changes_nothing(tiny_bert, monke
     assert repr(batch)
     assert not readings
     assert not shim.is_read_by_token
-    assert batch.doc_data[0].model_output.last_hidden_state.shape == batch.doc_data[0].shape
+    assert batch.doc_data[0].model_output.last_hidden_state.shape[-1] == batch.doc_data[0].width
     assert len(readings) == 1
     assert shim.is_read_by_token
 
@@ -327,16 +330,15 @@ def test_having_no_window_is_not_having_lost_outputs(tiny_bert, freeze):
     model.initialize()
     docs = [spacy.blank("en")(text) for text in ("Some words.", "Others.", "")]
     trained = model.begin_update(docs)[0].doc_data
-    deferred = model.predict(docs).doc_data
+    pooled = model.predict(docs).doc_data
     model.layers[0].shims[0].expect_reading_by_token()
     whole = model.predict(docs).doc_data
     again = model.begin_update(docs)[0].doc_data
-    for data in (trained, deferred, whole, again):
-        kinds = [type(own) for own in data]
-        assert TransformerData not in kinds[1:]
-        assert kinds[0] is not WindowlessData
+    for data in (trained, pooled, whole, again):
+        assert data[0].model_output
         for own in data[1:]:
-            assert isinstance(own, WindowlessData | DeferredData)
+            assert isinstance(own, PooledData)
+            assert not own.vectors.any()
             assert not own.model_output
             assert own.wordpieces.strings == []
     saved = DocBin(store_user_data=True)

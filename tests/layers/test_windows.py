@@ -79,7 +79,7 @@ def test_a_long_document_is_read_up_to_the_limit_of_any_family(
 
     monkeypatch.setattr(outputs, "tokenize", noting)
     docs = [spacy.blank("en")("market " * n) for n in (100, 3)]
-    vectors = model.predict(docs).doc_data[0].reading.pooled("mean")
+    vectors = model.predict(docs).doc_data[0].get_vector("mean")
     assert np.isfinite(vectors).all()
     assert lengths == [limit or 102, 5]
     assert pieces_limit(model) == limit

@@ -112,7 +112,7 @@ def test_frozen_blocks_run_without_dropout_and_others_with_it(
     for module in (encoder(nlp).embeddings, *encoder(nlp).encoder.layer):
         module.register_forward_hook(lambda module, inputs, output: found.append(output))
     for _ in range(2):
-        assert model.begin_update(docs)[0].doc_data[0].model_output
+        model.begin_update(docs)
     outputs = [output[0] if isinstance(output, tuple) else output for output in found]
     same = [torch.equal(a, b) for a, b in zip(outputs[:3], outputs[3:], strict=True)]
     n_same = 0 if freeze == "none" else frozen_blocks + 1

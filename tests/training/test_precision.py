@@ -136,7 +136,7 @@ def test_each_weight_is_converted_once_for_all_parts(make_bert, make_examples, m
     monkeypatch.setattr(shim, "predict", lambda inputs: n_parts.append(1) or predict(inputs))
     docs = [nlp.make_doc("calm " * n) for n in (5, 20, 40, 80, 90)]
     with CountingConversions() as conversions:
-        vectors = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].reading.pooled("mean")
+        vectors = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].get_vector("mean")
     assert len(n_parts) >= 4
     found = {name: conversions.counts[p.data_ptr()] for name, p in weights.items()}
     matrices = {n for n, p in weights.items() if p.ndim == 2 and n.startswith("encoder.")}
@@ -145,7 +145,7 @@ def test_each_weight_is_converted_once_for_all_parts(make_bert, make_examples, m
     assert {name: p.requires_grad for name, p in weights.items()} == flags
     # And they are the vectors of weights that are converted each time.
     monkeypatch.setattr(window_encoder.torch, "is_autocast_enabled", lambda device: False)
-    again = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].reading.pooled("mean")
+    again = nlp.get_pipe("transformer").model.predict(docs).doc_data[0].get_vector("mean")
     np.testing.assert_array_equal(again, vectors)
 
 
