@@ -5,6 +5,7 @@ from typing import Any
 
 import srsly
 import torch
+from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
 from thinc.api import Optimizer
 from thinc.types import ArgsKwargs
@@ -13,7 +14,7 @@ from torch import nn
 from ..training.freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
 from ..training.model_blocks import find_blocks
 from ..training.optimizer import EncoderOptimizer
-from ..training.precision import Precision, is_bfloat16
+from ..training.precision import Precision, resolve_precision
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
 from .word_embeddings import WordGradient
@@ -23,9 +24,10 @@ class FreezableShim(HFShim):
     """spacy-transformers' shim, but what `freeze` names takes no part in training: no gradient,
     hence no optimizer state and no weight decay, and no dropout.
 
+    hf_model (HFObjects): The Hugging Face model and its tokenizer, empty before initialization.
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to use again while all is frozen.
-    precision (Precision): In what to multiply matrices; see `is_bfloat16`.
+    precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
 
     After `apply_freeze`, `blocks` (dict[str, str | int]) holds the block of each parameter,
     `frozen` (frozenset[str]) the names of those that do not learn, which includes what is not used,
@@ -37,11 +39,12 @@ class FreezableShim(HFShim):
 
     def __init__(
         self,
-        *args: Any,
+        hf_model: HFObjects,
+        *,
         freeze: Freeze,
         cache: EncodingCache,
         precision: Precision = "float32",
-        **kwargs: Any,
+        grad_scaler_config: dict[str, Any],
     ) -> None:
         self.freeze = freeze
         self.cache = cache
@@ -57,7 +60,11 @@ class FreezableShim(HFShim):
         self._n_passes = 0
         self._read_blocks_of: nn.Module | None = None
         self._word_gradient = WordGradient()
-        super().__init__(*args, **kwargs)
+        super().__init__(
+            hf_model,
+            mixed_precision=precision == "float16",
+            grad_scaler_config=grad_scaler_config,
+        )
 
     def apply_freeze(self, also: Freeze = "none") -> None:
         """Mark the frozen parameters. Called whenever the shim gets a transformer, since neither
@@ -82,12 +89,10 @@ class FreezableShim(HFShim):
         self._frozen_modules = _frozen_modules(self._model)
 
     def autocast(self) -> torch.autocast:
-        """RETURNS (autocast): Context of a forward pass, for matrix products in lower precision."""
-        if self._mixed_precision:
-            return torch.autocast("cuda")
+        """Make the context of a forward pass, for matrix products in the shim's precision."""
         device = self.device.type
-        enabled = is_bfloat16(self.precision, device)
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
+        dtype = resolve_precision(self.precision, device)
+        return torch.autocast(device, dtype=dtype, enabled=dtype is not None)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """inputs (ArgsKwargs): For the transformer. RETURNS (ModelOutput): What it gives."""

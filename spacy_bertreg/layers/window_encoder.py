@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
-from ..training.precision import is_bfloat16
+from ..training.precision import resolve_precision
 from .windows import Ints, Window, model_inputs, pieces_limit
 
 # Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
@@ -110,8 +110,9 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
 
 
 def _needs_few_shapes(shim: Any) -> bool:
-    # It is oneDNN that does, on CPUs.
-    return shim.device.type == "cpu" and is_bfloat16(shim.precision, "cpu")
+    # On CPUs, oneDNN prepares and keeps a program for each shape.
+    is_cpu = shim.device.type == "cpu"
+    return is_cpu and resolve_precision(shim.precision, "cpu") is torch.bfloat16
 
 
 @contextmanager

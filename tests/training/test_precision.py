@@ -14,34 +14,39 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from spacy_bertreg.layers import window_encoder
 from spacy_bertreg.layers import windows as windows_module
 from spacy_bertreg.training.optimizer import AdamW_v1
-from spacy_bertreg.training.precision import is_bfloat16
+from spacy_bertreg.training.precision import resolve_precision
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (
-            {"precision": "half"},
-            r"precision\s+at root: 'half' is not .*'float32', 'bfloat16', 'auto'",
-        ),
-        ({"precision": "auto", "mixed_precision": True}, "mixed_precision is true and precision"),
-    ],
-)
-def test_wrong_precision(make_bert, settings, message):
+def test_wrong_precision(make_bert):
+    message = r"precision\s+at root: 'half' is not .*'float32', 'bfloat16', 'float16', 'auto'"
     with pytest.raises(ValueError, match=message):
-        make_bert(**settings)
+        make_bert(precision="half")
+
+
+def test_float16_needs_a_gpu(make_bert, make_examples):
+    assert resolve_precision("float16", "cuda") is torch.float16
+    nlp = make_bert(precision="float16")
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    assert shim._grad_scaler._enabled
+    message = r"precision is 'float16' .* needs a GPU, but the transformer is on the device 'cpu'"
+    with pytest.raises(ValueError, match=message):
+        nlp("Calm.")
+    with pytest.raises(ValueError, match=message):
+        train(nlp, examples, AdamW_v1(), 1)
 
 
 def test_auto_is_what_the_hardware_has(monkeypatch):
     for there in (True, False):
         found = {"avx512_bf16": there, "amx_bf16": False, "avx512_f": True}
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found, raising=False)
-        assert is_bfloat16("auto", "cpu") == there
-        assert is_bfloat16("bfloat16", "cpu")
-        assert not is_bfloat16("float32", "cpu")
+        assert resolve_precision("auto", "cpu") == (torch.bfloat16 if there else None)
+        assert resolve_precision("bfloat16", "cpu") is torch.bfloat16
+        assert resolve_precision("float32", "cpu") is None
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not is_bfloat16("auto", "cpu")
-    assert not is_bfloat16("auto", "mps")
+    assert resolve_precision("auto", "cpu") is None
+    assert resolve_precision("auto", "mps") is None
 
 
 def test_scores_differ_little_and_the_setting_is_saved(make_bert, make_examples, tmp_path):
