@@ -92,12 +92,12 @@ def score_whole(nlp: Language, texts: list[str]) -> list[Doc]:
 def in_given_order(side: Callable, *args: Any) -> None:
     """64 windows are read together, in the order in which they come."""
 
-    def parts_of(windows: Any, *_: Any, **__: Any) -> list[Part]:
+    def cut_into_parts(windows: Any, *_: Any, **__: Any) -> list[Part]:
         numbers = list(range(len(windows)))
         cut = [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
         return [Part(own, max(len(windows[number]) for number in own)) for own in cut]
 
-    with mock.patch.object(window_encoder, "parts_of", parts_of):
+    with mock.patch.object(window_encoder, "cut_into_parts", cut_into_parts):
         side(*args)
 
 

@@ -11,21 +11,23 @@ from ..data.covariates import CovariateScale
 
 
 def with_covariates(layer: Model[list[Doc], Floats2d]) -> Model[list[Doc], Floats2d]:
-    """layer (Model[list[Doc], Floats2d]): Gives each document a vector.
-    RETURNS (Model[list[Doc], Floats2d]): The same with the columns that `set_covariates` named."""
+    """Append covariates to the documents' vectors.
+
+    layer (Model[list[Doc], Floats2d]): Gives each document a vector.
+    RETURNS (Model[list[Doc], Floats2d]): The same with the columns that `set_covariates` named.
+    """
     attrs: dict[str, Any] = {"scale": {}, "component": ""}
     return Model("with_covariates", forward, layers=[layer], attrs=attrs, dims={"nO": None})
 
 
 def set_covariates(model: Model, scale: CovariateScale, component: str) -> None:
-    """model (Model): Made by `with_covariates`. scale (CovariateScale): What to read.
-    component (str): Who asks, for the errors."""
+    """Say which covariates a layer made by `with_covariates` appends. `component` is for errors."""
     model.attrs["scale"] = scale.to_dict()
     model.attrs["component"] = component
 
 
 def covariate_scale(model: Model) -> CovariateScale:
-    """model (Model): Made by `with_covariates`. RETURNS (CovariateScale): What it joins."""
+    """Get the covariates of a layer made by `with_covariates`."""
     return CovariateScale.from_dict(model.attrs["scale"])
 
 

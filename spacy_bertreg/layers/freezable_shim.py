@@ -1,4 +1,4 @@
-"""The bridge between thinc and a Hugging Face model, with parameters that can be frozen."""
+"""Bridge between thinc and a Hugging Face model, with parameters that can be frozen."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,20 +21,21 @@ from .word_embeddings import WordGradient
 
 
 class FreezableShim(HFShim):
-    """spacy-transformers' shim, but what `freeze` names takes no part in training: no gradient,
-    hence no optimizer state and no weight decay, and no dropout.
+    """spacy-transformers' shim, in which the parameters that `freeze` names take no part in
+    training: no gradient, hence no optimizer state and no weight decay, and no dropout.
 
     hf_model (HFObjects): The Hugging Face model and its tokenizer, empty before initialization.
     freeze (Freeze): What is frozen; see `frozen_names`.
-    cache (EncodingCache): Outputs to use again while all is frozen.
+    cache (EncodingCache): Outputs to reuse while all is frozen.
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
 
-    After `apply_freeze`, `blocks` (dict[str, str | int]) holds the block of each parameter,
-    `frozen` (frozenset[str]) the names of those that do not learn, which includes what is not used,
-    and `is_frozen` (bool) says whether nothing of the transformer learns.
-    `trained` (set[str]) holds the names of all parameters that have taken a step since the base
-    weights, and `trained_with` (list[Freeze]) the settings of the trainings; both are saved.
-    `is_read_by_token` (bool) says whether something has read vectors of single word pieces.
+    Attributes, the first three set by `apply_freeze`, `trained` and `trained_with` saved:
+    blocks (dict[str, str | int]): Block of each parameter.
+    frozen (frozenset[str]): Names of the parameters that do not learn, including unused ones.
+    is_frozen (bool): Whether nothing of the transformer learns.
+    trained (set[str]): Names of all parameters that have taken a step since the base weights.
+    trained_with (list[Freeze]): The setting of each training.
+    is_read_by_token (bool): Whether something has read vectors of single word pieces.
     """
 
     def __init__(
@@ -67,10 +68,10 @@ class FreezableShim(HFShim):
         )
 
     def apply_freeze(self, also: Freeze = "none") -> None:
-        """Mark the frozen parameters. Called whenever the shim gets a transformer, since neither
-        loading nor saving keeps the marks.
+        """Freeze parameters. Called whenever the shim gets a transformer, since torch saves no
+        `requires_grad`.
 
-        also (Freeze): What to freeze for now beside what `freeze` names.
+        also (Freeze): What else to freeze for now.
         RAISES (ValueError): The setting names nothing of this model.
         """
         self.cache.clear()
@@ -95,26 +96,29 @@ class FreezableShim(HFShim):
         return torch.autocast(device, dtype=dtype, enabled=dtype is not None)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """inputs (ArgsKwargs): For the transformer. RETURNS (ModelOutput): What it gives."""
-        # Left so: two threads that score with one pipeline would disturb each other.
+        """Run the transformer in evaluation mode."""
+        # Do not toggle train/eval here: it would race between threads that share the pipeline.
         if self._model.training:
             self._model.eval()
         with torch.no_grad(), self.autocast():
             return self._model(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
-        """RAISES (NotImplementedError): Always; see `begin_update_in_parts`."""
+        """Raise a NotImplementedError; see `begin_update_in_parts`."""
         raise NotImplementedError("A FreezableShim learns by begin_update_in_parts alone.")
 
     def begin_update_in_parts(
         self, parts: Sequence[ArgsKwargs]
     ) -> tuple[list[torch.Tensor], Callable[[list[torch.Tensor]], None]]:
-        """parts (Sequence[ArgsKwargs]): For the transformer, one after the other.
-        RETURNS (tuple[list[Tensor], Callable]): The last hidden state of each, and what takes
-            their gradients."""
+        """Run the transformer in training mode.
+
+        parts (Sequence[ArgsKwargs]): Inputs, which are read one after the other.
+        RETURNS (tuple[list[Tensor], Callable]): The last hidden state of each part, and what takes
+            their gradients.
+        """
         self._model.train()
         for module in self._frozen_modules:
-            # Which would run with dropout, too.
+            # Frozen blocks run without dropout.
             module.eval()
         ids = [part.kwargs["input_ids"] for part in parts]
         with self.autocast(), self._word_gradient.collected(self._model, ids) as add_gradient:
@@ -138,17 +142,18 @@ class FreezableShim(HFShim):
             self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update what learns by the mean of the gradients since the last step, as losses are means
-        over a batch: with accumulate_gradient = k, a batch comes in k passes.
+        """Update the parameters by the mean of the gradients since the last step, as losses are
+        means over a batch: with accumulate_gradient = k, a batch comes in k passes.
 
-        optimizer (Optimizer): With spacy-bertreg.AdamW.v1, torch's own is used."""
+        optimizer (Optimizer): The optimizer; spacy-bertreg.AdamW.v1 uses torch's fused AdamW.
+        """
         if self.freeze not in self.trained_with:
             self.trained_with.append(self.freeze)
         learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
         if self.is_frozen or not learning:
             return
         gradients: list[Any] = [parameter.grad for parameter in learning.values()]
-        # Only now: unscaled after each pass, those of earlier passes would be so several times.
+        # Not after each pass, which would unscale the gradients of earlier passes again.
         is_finite = not self._grad_scaler.unscale(gradients)
         if self._n_passes > 1:
             for gradient in gradients:
@@ -165,14 +170,14 @@ class FreezableShim(HFShim):
             super().finish_update(optimizer)
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): Weights, tokenizer, and what has learned."""
+        """Serialize weights, tokenizer, and what has learned."""
         message = srsly.msgpack_loads(super().to_bytes())
         message["trained"] = sorted(self.trained)
         message["trained_with"] = self.trained_with
         return srsly.msgpack_dumps(message)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Copies for other processes have no use for what this one has computed.
+        # Copies for other processes do not need what this one has computed.
         new = {"cache": EncodingCache(self.cache.max_bytes), "_word_gradient": WordGradient()}
         return {**self.__dict__, **new}
 
@@ -189,7 +194,7 @@ class FreezableShim(HFShim):
 
 
 def _frozen_modules(model: nn.Module) -> list[nn.Module]:
-    """RETURNS (list[Module]): Those with parameters of which none learns."""
+    """Find the modules that have parameters of which none learns."""
     found = []
     for module in model.modules():
         parameters = list(module.parameters())

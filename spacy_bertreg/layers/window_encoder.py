@@ -1,9 +1,9 @@
-"""From windows to a transformer's outputs, in parts of about the same length.
+"""Run a transformer on windows, in parts of about the same length.
 
-A transformer takes as long for padding as for words. So windows are sorted by length and read in
-parts with little padding, whatever documents they are from. Parts have few shapes: tensors of ever
-new sizes fragment the memory, so that a process grows with what it reads, and for bfloat16 oneDNN
-prepares and keeps a program for each number of word pieces.
+A transformer takes as long for padding as for words. Windows are therefore sorted by length and
+read in parts with little padding, whatever documents they are from. Parts have few shapes: tensors
+of ever new sizes fragment the memory, so that a process grows with what it reads, and for bfloat16
+oneDNN prepares and keeps a program for each number of word pieces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,31 +18,36 @@ from thinc.api import ArgsKwargs
 from ..training.precision import resolve_precision
 from .windows import Ints, Window, model_inputs, pieces_limit
 
-# Word pieces that the transformer reads at once, padding included: enough to keep all cores busy,
-# and few enough to stay in a CPU's caches.
+# Most word pieces in a part, padding included: enough to keep all cores busy, and few enough to
+# stay in a CPU's caches.
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
-# How many word pieces take about the time of starting another part.
+# Cost of another part, in word pieces that take the same time.
 STARTING = {"cpu": 48, "cuda": 2048}
 # A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
 SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
-# In bfloat16, parts with less than 512 word pieces, each of which is rare, have a multiple of 16 of
-# them.
+# In bfloat16, the number of word pieces in parts with less than 512 is a multiple of 16.
 SMALL_PART, GRID = 512, 16
 
 
 class Part(NamedTuple):
-    """windows (list[int]): Their numbers. n_pieces (int): To how many word pieces to pad them."""
+    """Windows that are read together.
+
+    windows (list[int]): Their numbers.
+    n_pieces (int): Length that they are padded to, in word pieces.
+    """
 
     windows: list[int]
     n_pieces: int
 
 
 def padded_lengths(n_windows: Ints, lengths: Ints, few_shapes: bool) -> Ints:
-    """n_windows (ndarray): How many windows there are in parts. lengths (ndarray): Word pieces of
-        the longest in each. few_shapes (bool): Whether small parts have a multiple of GRID word
-        pieces in all.
-    RETURNS (ndarray): To what to pad them: up to 32 as they are, then to a multiple of 2, from 64
-        on of 4, and so on; for few shapes, small parts further, to have that multiple.
+    """Find the lengths to pad parts to. Lengths below 32 stay as they are, those below 64 are
+    padded to a multiple of 2, those below 128 to a multiple of 4, and so on.
+
+    n_windows (ndarray): Number of windows in each part.
+    lengths (ndarray): Word pieces of the longest window in each part.
+    few_shapes (bool): Whether to pad small parts further, to a multiple of GRID word pieces in all.
+    RETURNS (ndarray): Word pieces of each window, padding included.
     """
     steps = 1 << np.maximum(0, np.frexp(lengths)[1] - 5)
     if few_shapes:
@@ -56,26 +61,31 @@ def _multiples(lengths: Ints, steps: Ints) -> Ints:
     return -(-lengths // steps) * steps
 
 
-def parts_of(
+def cut_into_parts(
     windows: Sequence[Window], device: str, limit: int, few_shapes: bool = False
 ) -> list[Part]:
-    """windows (Sequence[Window]): What to read. device (str): "cpu" or "cuda". limit (int): To how
-        many word pieces they may be padded. few_shapes (bool): See `padded_lengths`.
-    RETURNS (list[Part]): Those that take the least time: long windows first, and as many parts as
-        save more padding than it takes to start them."""
+    """Cut windows, sorted by length, into the parts that take the least time: as many as save more
+    padding than it takes to start them. Found by dynamic programming.
+
+    windows (Sequence[Window]): What to read.
+    device (str): Type of the device, such as "cpu" or "cuda".
+    limit (int): Length that windows may be padded to.
+    few_shapes (bool): See `padded_lengths`.
+    RETURNS (list[Part]): The parts, long windows first.
+    """
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
     lengths = np.array([len(windows[i]) for i in order], dtype=np.int64)
-    # Of the first so many windows: the least cost, and how many are in their last part, how padded.
+    # For the first so many windows: the least cost, and size and padded length of their last part.
     costs, last = np.zeros(len(order) + 1, dtype=np.int64), [(0, 0)]
     for end in range(1, len(order) + 1):
         sizes = SIZES[: np.searchsorted(SIZES, end, side="right")]
         padded = np.minimum(padded_lengths(sizes, lengths[end - sizes], few_shapes), limit)
         pieces = padded * sizes
         n_fitting = max(1, int(np.searchsorted(pieces, most, side="right")))
-        own = (costs[end - sizes] + pieces)[:n_fitting]
-        best = int(own.argmin())
-        costs[end] = own[best] + starting
+        totals = (costs[end - sizes] + pieces)[:n_fitting]
+        best = int(totals.argmin())
+        costs[end] = totals[best] + starting
         last.append((int(sizes[best]), int(padded[best])))
     parts: list[Part] = []
     end = len(order)
@@ -87,20 +97,20 @@ def parts_of(
 
 
 def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
-    """Read windows where nothing learns.
+    """Run the transformer where nothing learns.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     windows (Sequence[Window]): What to read.
-    take (Callable): Gets, part by part, the windows' numbers and their last hidden state, a tensor
-        of shape (windows, word pieces, width).
+    take (Callable): Called with the numbers of a part's windows and their last hidden state, a
+        tensor of shape (windows, word pieces, width).
     """
     shim = model.layers[0].shims[0]
     limit = max(map(len, windows), default=0)
     few_shapes = _needs_few_shapes(shim)
     if few_shapes:
-        # The longest of each batch would have a shape of its own, so it is padded, too.
+        # Otherwise the longest window of each batch would have a shape of its own.
         limit = pieces_limit(model) or limit
-    parts = parts_of(windows, shim.device.type, limit, few_shapes)
+    parts = cut_into_parts(windows, shim.device.type, limit, few_shapes)
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast(), _frozen_weights_converted_once(shim):
         for part, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
@@ -117,14 +127,11 @@ def _needs_few_shapes(shim: Any) -> bool:
 
 @contextmanager
 def _frozen_weights_converted_once(shim: Any) -> Iterator[None]:
-    """Let autocast keep what it has converted of frozen weights, too: it keeps converted weights
-    only if they need a gradient. Nothing may be computed here that has a gradient.
-
-    shim (FreezableShim): Whose frozen weights need none outside of this context.
-    """
+    """Let autocast convert frozen weights once: it caches only the weights that need a gradient.
+    Nothing in this context may be computed with gradients."""
     frozen: list[torch.nn.Parameter] = []
     if torch.is_autocast_enabled(shim.device.type):
-        # By name, not by what needs no gradient now: another thread may be in this context.
+        # By name, not by requires_grad: another thread may be in this context, too.
         named = shim._model.named_parameters()
         frozen = [p for name, p in named if name in shim.frozen and p.is_floating_point()]
     try:
@@ -139,28 +146,28 @@ def _frozen_weights_converted_once(shim: Any) -> Iterator[None]:
 def read_and_learn(
     model: Any, windows: Sequence[Window], n_pieces: int
 ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
-    """Read windows in a training. A batch has few of them, which coarse shapes would pad more.
+    """Run the transformer in training. A batch has few windows, which coarse shapes would pad more.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     windows (Sequence[Window]): What to read.
-    n_pieces (int): Length of the longest.
-    RETURNS (tuple[Tensor, Callable]): The last hidden state, of shape (windows, n_pieces, width),
-        0 where padded; and what takes its gradient.
+    n_pieces (int): Length of the longest window.
+    RETURNS (tuple[Tensor, Callable]): The last hidden state, shape (windows, n_pieces, width), 0
+        where padded, and what takes its gradient.
     """
     shim = model.layers[0].shims[0]
-    parts = parts_of(windows, shim.device.type, n_pieces)
+    parts = cut_into_parts(windows, shim.device.type, n_pieces)
     outputs, backprop_parts = shim.begin_update_in_parts(list(_inputs(model, windows, parts)))
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
     order = np.array([number for part in parts for number in part.windows], dtype=np.int64)
     numbers = to_device(order, shim.device).split([len(part.windows) for part in parts])
-    for own, part, output in zip(numbers, parts, outputs, strict=True):
-        hidden[own, : part.n_pieces] = output.detach().float()
+    for rows, part, output in zip(numbers, parts, outputs, strict=True):
+        hidden[rows, : part.n_pieces] = output.detach().float()
 
     def backprop(d_hidden: torch.Tensor) -> None:
         gradients = [
-            d_hidden[own, : part.n_pieces].to(output.dtype)
-            for own, part, output in zip(numbers, parts, outputs, strict=True)
+            d_hidden[rows, : part.n_pieces].to(output.dtype)
+            for rows, part, output in zip(numbers, parts, outputs, strict=True)
         ]
         backprop_parts(gradients)
 
@@ -177,12 +184,8 @@ def _inputs(model: Any, windows: Sequence[Window], parts: Sequence[Part]) -> Ite
 
 
 def to_device(array: NDArray, device: torch.device) -> torch.Tensor:
-    """Copy an array to the transformer's device. A GPU does so while the CPU goes on, which takes
-    memory that the operating system leaves in its place.
-
-    array (ndarray): On the CPU. device (device): Where to.
-    RETURNS (Tensor): The same; on the CPU, in the same memory.
-    """
+    """Copy an array to the transformer's device; on the CPU, share its memory. A GPU copies from
+    pinned memory while the CPU goes on."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)

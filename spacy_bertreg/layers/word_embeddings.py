@@ -1,4 +1,4 @@
-"""The gradient of a transformer's word embeddings, which is mostly zeros."""
+"""Gradient of a transformer's word embeddings, which is mostly zeros."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,10 +9,11 @@ from torch import nn
 
 
 class WordGradient:
-    """For each look-up of word pieces, autograd makes a gradient of the size of the whole
-    vocabulary, whose memory the operating system hands out anew: a quarter of a step's time on a
-    CPU. Here, all look-ups of a step are in the few rows that it needs, and their gradients are
-    added to one of that size, in memory that is used again. Values and gradients are the same.
+    """Gradient of the word embeddings for the word pieces of a step alone. For each look-up,
+    autograd makes a gradient of the size of the whole vocabulary in fresh memory, which takes a
+    quarter of a step's time on a CPU. Here, a step looks up in the few rows that it needs, and
+    their gradient is added to the whole one, in memory that is used again. Values and gradients are
+    the same.
     """
 
     def __init__(self) -> None:
@@ -20,23 +21,23 @@ class WordGradient:
 
     @contextmanager
     def collected(self, model: Any, ids: Sequence[torch.Tensor]) -> Iterator[Callable[[], None]]:
-        """Forward passes in this context look up in rows.
+        """Look up word pieces in few rows, in the forward passes in this context.
 
         model (PreTrainedModel): A Hugging Face model.
         ids (Sequence[Tensor]): The word pieces of the passes.
-        YIELDS (Callable): Adds the gradient, to be called after the backward pass.
+        YIELDS (Callable): Adds the gradient; call it after the backward pass.
         """
         words = _word_embedding(model)
-        # On a GPU, torch uses memory again by itself, and would wait for what is compared here.
+        # On a GPU, torch reuses memory by itself, and the comparison below would wait for it.
         if words is None or words.weight.device.type != "cpu" or not words.weight.requires_grad:
             yield lambda: None
             return
-        needed = torch.unique(torch.cat([own.flatten() for own in ids]))
+        needed = torch.unique(torch.cat([batch.flatten() for batch in ids]))
         rows = words.weight.detach()[needed].requires_grad_()
 
         def look_up(module: nn.Module, args: tuple[torch.Tensor], vectors: torch.Tensor) -> Any:
             places = torch.searchsorted(needed, args[0]).clamp(max=len(needed) - 1)
-            # A model may look up others than it was given.
+            # A model may look up other word pieces than it was given.
             return (
                 nn.functional.embedding(places, rows) if needed[places].equal(args[0]) else vectors
             )
@@ -60,7 +61,8 @@ class WordGradient:
             hook.remove()
 
     def clear(self, model: Any) -> None:
-        """model (PreTrainedModel): That has taken its step, and whose gradients are to go."""
+        """Clear the gradients of a Hugging Face model after its step, and keep the memory of the
+        largest."""
         words = _word_embedding(model)
         if words is not None and words.weight.device.type == "cpu":
             self._spare = words.weight.grad

@@ -21,8 +21,8 @@ from spacy_bertreg.layers.window_encoder import (
     SIZES,
     STARTING,
     Part,
+    cut_into_parts,
     padded_lengths,
-    parts_of,
 )
 
 TEXTS = [
@@ -194,7 +194,7 @@ def test_a_look_at_outputs_computes_nothing_and_changes_nothing(tiny_bert, monke
 def parts_with(lengths, few_shapes, limit=None):
     """lengths (list[int]): Of windows, in word pieces."""
     windows = [range(n) for n in lengths]
-    return parts_of(windows, "cpu", max(lengths) if limit is None else limit, few_shapes)
+    return cut_into_parts(windows, "cpu", max(lengths) if limit is None else limit, few_shapes)
 
 
 def every_way(windows):
@@ -274,7 +274,7 @@ def test_parts_hold_all_windows_with_little_padding(few_shapes):
     assert max(n_pieces) <= PIECES_AT_ONCE["cpu"]
     assert sum(n_pieces) < 1.03 * lengths.sum()
     assert parts_with([10**5], few_shapes) == [Part([0], 10**5)]
-    assert parts_of([], "cpu", 512, few_shapes) == []
+    assert cut_into_parts([], "cpu", 512, few_shapes) == []
 
 
 def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
