@@ -18,7 +18,7 @@ from spacy_bertreg.evaluation.metrics import r_squared
 from spacy_bertreg.pipeline.regressor import Regressor
 from spacy_bertreg.scoring.loading import import_code
 from spacy_bertreg.targets.gold import observed_values
-from spacy_bertreg.training.freeze_report import pipeline_freeze_report
+from spacy_bertreg.training.freeze_report import get_freeze_report
 
 SETTING = "components.transformer.model.precision"
 # In standard deviations of the target, at the 99.9th percentile; and in R².
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     nlp = spacy.load(args.pipeline, config={SETTING: found["precision"]})
     nlp.meta["precision"] = found
     # Of components that were taken from another pipeline, training wrote it to that one's.
-    nlp.meta["freeze_report"] = pipeline_freeze_report(nlp).to_dict()
+    nlp.meta["freeze_report"] = get_freeze_report(nlp).to_dict()
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
         if args.forget_training_texts and isinstance(component, Regressor):

@@ -97,7 +97,7 @@ def _calibrate(
             "level": level,
             "n": calibration.n[i],
             "seen": int(seen.sum()),
-            "checked": component.record.has_all_marks,
+            "checked": component.record.has_all_hashes,
             "width": calibration.widths[i],
         }
         for i, target in enumerate(component.targets)

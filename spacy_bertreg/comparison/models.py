@@ -21,7 +21,7 @@ from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
-from ..training.freeze_report import has_weights, pipeline_freeze_report
+from ..training.freeze_report import get_freeze_report, has_weights
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, count_words, read_docs
 
@@ -196,10 +196,8 @@ def _regressors(nlp: Language) -> list[Regressor]:
 
 
 def _costs(nlp: Language) -> dict[str, float | None]:
-    has_transformer = has_weights(nlp)
-    parameters = 0
-    if has_transformer:
-        parameters = int(pipeline_freeze_report(nlp).blocks["trainable"].sum())
+    report = get_freeze_report(nlp).to_dict() if has_weights(nlp) else None
+    parameters = report["trainable"] if report else 0
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
         if isinstance(component, DictionaryRegressor):

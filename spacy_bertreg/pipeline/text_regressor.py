@@ -1,4 +1,4 @@
-"""`text_regressor`: predicts numbers from document vectors that learn with it."""
+"""`text_regressor`: predict numbers from document vectors."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -90,9 +90,8 @@ def make_text_regressor(
 
 
 class TextRegressor(Regressor, TrainablePipe):
-    """Predict one number for each target and document, written to `doc.cats[target]` in the
-    target's unit. Inside, targets are transformed and standardised, so learning rates do not depend
-    on the unit.
+    """Predict one number for each target and document, in `doc.cats[target]` and the target's unit.
+    Inside, targets are transformed and standardised, so learning rates do not depend on the unit.
     """
 
     def __init__(
@@ -113,31 +112,32 @@ class TextRegressor(Regressor, TrainablePipe):
         """Create an untrained component.
 
         vocab (Vocab): The pipeline's vocabulary.
-        model (Model[list[Doc], Floats2d]): Gives (documents, targets times outputs of the loss), on
-            the model's scale.
+        model (Model): Output of shape (documents, targets * outputs of the loss), on its scale.
         name (str): Name of the component in the pipeline.
         output_key (str): Key of a prediction in `doc.cats`, with the fields {target} and {name}.
         transform (str | dict[str, str]): "none", "standardize", "log1p", "asinh" or "logit", for
             all targets or by target; see `TargetScale`.
-        bounds (Sequence[float] | dict[str, list[float]] | None): Low and high end of the target's
-            range, for "logit".
+        bounds (Sequence | dict | None): Low and high end of the target's range, for "logit".
         smearing (bool): Whether to predict the mean in the target's unit where the transform is
-            curved, by Duan's smearing (1983): with the residuals of the training documents, each as
-            it was when last seen in training. Otherwise the transform is undone, which predicts
-            about the median.
-        target_weights (dict[str, float] | None): How much each target counts in the loss; 1 for one
-            that is not named. Documents have weights in `reference.user_data["weight"]`.
+            curved, by Duan's smearing (1983), with the residuals that the training documents had
+            when they were last seen. Otherwise the prediction is about the median.
+        target_weights (dict[str, float] | None): Weight of each target in the loss, by default 1.
+            Documents have weights in `reference.user_data["weight"]`.
         covariates (Sequence[str]): Numbers in `doc.user_data["covariates"]` that go to the head
             beside the document's vector; "log_length" is made from the document.
-        loss (Loss | None): What predictions are measured by; None for the squared error.
+        loss (Loss | None): The training loss; None for the squared error.
         scorer (Callable | None): Compares predictions with observed values.
-        RAISES (ValueError): `output_key` does not hold {target}, or a transform does not go with
-            the loss.
+        RAISES (ValueError): `output_key` lacks {target}, or loss and transform do not go together.
         """
         self.vocab = vocab
         self.model = model
         self.name = name
         self.loss = SquaredLoss() if loss is None else loss
+        if self.loss.log_link and transform != "none":
+            raise ValueError(
+                f"transform is {transform!r} in [components.{name}], but the loss has a log link, "
+                'which is a transform of its own. Expected transform = "none".'
+            )
         self.levels, self.has_std = self.loss.levels, self.loss.has_std
         self.lowest = 0.0 if self.loss.log_link else -np.inf
         self.cfg = {
@@ -149,26 +149,20 @@ class TextRegressor(Regressor, TrainablePipe):
             "target_weights": target_weights,
             "covariates": list(covariates),
         }
-        if self.loss.log_link and transform != "none":
-            raise ValueError(
-                f"transform is {transform!r} in [components.{name}], but the loss has a log link, "
-                'which is a transform of its own. Expected transform = "none".'
-            )
         self.scorer = scorer
         self.record = TrainingRecord()
         self._weight = 1.0
         self._target_weights: list[float] = []
         self._residuals: list[deque[float]] = []
-        # Backward passes since the last step, and how many tensors of the transformers had learned
-        # when the pipeline's report was written last.
+        # Backward passes since the last step, and number of learned tensors in the last report.
         self._n_passes = 0
         self._n_reported: int | None = None
-        # In the model and not in cfg: spaCy's JSON keeps ten decimals, which is not exact.
+        # Not in cfg: spaCy's JSON keeps ten decimals, which is not exact.
         self.model.attrs["learned"] = {}
 
     @property
     def label_data(self) -> list[str]:
-        """RETURNS (list[str]): The targets, as `initialize` takes them."""
+        """Get the targets, as `initialize` takes them."""
         return list(self.targets)
 
     def initialize(
@@ -182,13 +176,13 @@ class TextRegressor(Regressor, TrainablePipe):
         """Find the targets, learn their scale and that of the covariates, and shape the model.
 
         get_examples (Callable): Returns the training examples, with numbers in
-            `example.reference.cats`. NaN or no value: unknown.
+            `example.reference.cats`; NaN or no value for unknown ones.
         nlp (Language | None): The pipeline.
         targets (Sequence[str] | None): Names of the targets. None for all keys of `cats`, in
             order of appearance; needed if `cats` holds other components' labels too.
         labels (Sequence[str] | None): The same, as `spacy init labels` writes it.
-        RAISES (ValueError): No targets in the examples; a value is not finite, or out of its
-            transform's range; or a covariate is missing.
+        RAISES (ValueError): The examples have no targets, a value is not finite or out of its
+            transform's range, or a covariate is missing.
         """
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
@@ -211,36 +205,17 @@ class TextRegressor(Regressor, TrainablePipe):
         self.list_covariates(nlp)
         self._n_passes, self._n_reported = 0, None
         if nlp is not None:
-            self._report_plan(nlp)
+            from ..training.freeze_report import set_freeze_report  # imports pandas
 
-    def _report_plan(self, nlp: Language) -> None:
-        from ..training.freeze_report import has_weights, pipeline_freeze_report  # imports pandas
-
-        if has_weights(nlp):
-            report = pipeline_freeze_report(nlp, planned=True)
-            nlp.meta["freeze_report"] = report.to_dict()
-            msg.info(report.summary())
-
-    def _report_training(self) -> None:
-        """Write to the pipeline's meta.json what has learned, wherever that changes. The trained
-        pipeline carries it: the setting must not go unseen."""
-        from ..training.freeze_report import (  # imports pandas
-            has_weights,
-            n_trained,
-            pipeline_freeze_report,
-        )
-
-        nlp = self.pipeline()
-        if nlp is None or self._n_reported == (found := n_trained(nlp)) or not has_weights(nlp):
-            return
-        self._n_reported = found
-        nlp.meta["freeze_report"] = pipeline_freeze_report(nlp).to_dict()
+            if report := set_freeze_report(nlp, planned=True):
+                msg.info(report.summary())
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
-        """docs (Iterable[Doc]): The documents; they are not changed.
-        RETURNS (Predictions): In the targets' units. A document of nothing but white space gets
-            what the model predicts without evidence: the training means, or, of a curved transform,
-            the training mean on the transformed scale, brought back.
+        """Predict the targets of documents, which are not changed.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (Predictions): In the targets' units. A document of nothing but white space gets the
+            prediction without evidence: the training mean on the transformed scale, brought back.
         RAISES (ValueError): The component is not initialized, or a covariate is missing.
         """
         self.require_initialized()
@@ -252,12 +227,8 @@ class TextRegressor(Regressor, TrainablePipe):
             outputs[rows] = self.model.ops.to_numpy(predicted)
         by_target = self._by_target(outputs)
         scaled = self.loss.point(by_target)
-        return Predictions(
-            self.scale.unscale_with_smearing(scaled),
-            scaled,
-            self.loss.spread(by_target),
-            self.loss.quantiles(by_target),
-        )
+        spread, quantiles = self.loss.spread(by_target), self.loss.quantiles(by_target)
+        return Predictions(self.scale.unscale_with_smearing(scaled), scaled, spread, quantiles)
 
     def _by_target(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         return outputs.reshape(len(outputs), len(self.targets), self.loss.n_outputs)
@@ -270,10 +241,10 @@ class TextRegressor(Regressor, TrainablePipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """See spaCy's TrainablePipe.update."""
+        """Learn from a batch; see spaCy's TrainablePipe.update."""
         examples = list(examples)
         self.record.add((example.reference for example in examples), self.name)
-        # It was of the model before this update.
+        # It belongs to the model before this update.
         self.calibration = None
         for example in examples:
             copy_covariates(example.reference, example.predicted)
@@ -281,9 +252,7 @@ class TextRegressor(Regressor, TrainablePipe):
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the parameters by the mean of the gradients since the last step: with
-        accumulate_gradient = k, a batch comes in k passes.
-
-        sgd (Optimizer): The optimizer."""
+        accumulate_gradient = k, a batch comes in k passes."""
         if self._n_passes > 1:
             for node in self.model.walk():
                 for name in node.grad_names:
@@ -294,14 +263,20 @@ class TextRegressor(Regressor, TrainablePipe):
         if self.cfg["smearing"]:
             self.scale = self.scale.with_smearing([list(column) for column in self._residuals])
         self.end_step()
-        self._report_training()
+        from ..training.freeze_report import count_trained_tensors, set_freeze_report
+
+        nlp = self.pipeline()
+        if nlp is not None and self._n_reported != (n_trained := count_trained_tensors(nlp)):
+            self._n_reported = n_trained
+            set_freeze_report(nlp)
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
-        """examples (Iterable[Example]): The batch. Unknown targets, and documents of nothing but
-            white space, give no gradient.
+        """Compute the mean loss over the known values, and its gradient. Unknown targets, and
+        documents of nothing but white space, give no gradient.
+
+        examples (Iterable[Example]): The batch.
         scores (Floats2d): The model's output, on its scale.
-        RETURNS (tuple[float, Floats2d]): Mean loss over the known values, on the model's scale, and
-            its gradient.
+        RETURNS (tuple[float, Floats2d]): Loss and gradient, on the model's scale.
         RAISES (ValueError): A target is not finite, or out of its transform's range.
         """
         validate_examples(examples, "TextRegressor.get_loss")
@@ -319,23 +294,23 @@ class TextRegressor(Regressor, TrainablePipe):
         return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """RETURNS (bytes): The component's learned state."""
+        """Serialize the component."""
         self.model.attrs["learned"] = self._learned()
         return super().to_bytes(exclude=exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TextRegressor":
-        """bytes_data (bytes): What `to_bytes` gave. RETURNS (TextRegressor): Itself."""
+        """Load what `to_bytes` gave."""
         super().from_bytes(bytes_data, exclude=exclude)
         self._load_learned(self.model.attrs["learned"])
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """path (str | Path): Folder to write."""
+        """Write the component to a folder."""
         self.model.attrs["learned"] = self._learned()
         super().to_disk(path, exclude=exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TextRegressor":
-        """path (str | Path): Folder that `to_disk` wrote. RETURNS (TextRegressor): Itself."""
+        """Load a folder that `to_disk` wrote."""
         super().from_disk(path, exclude=exclude)
         self._load_learned(self.model.attrs["learned"])
         return self
@@ -347,11 +322,9 @@ class TextRegressor(Regressor, TrainablePipe):
     def _load_learned(self, data: dict[str, Any]) -> None:
         super()._load_learned(data)
         self._weight, self._target_weights = data["weight"], list(data["target_weights"])
-        # Of a pipeline that is trained further: as many as are kept.
-        self._residuals = [deque(column, maxlen=MAX_RESIDUALS) for column in self._load_errors()]
-
-    def _load_errors(self) -> list[list[float]]:
-        if not self.scale.residuals:
-            return [[] for _ in self.targets]
-        pairs = zip(self.scale.residuals, self.scale.std, strict=True)
-        return [[error / std for error in column] for column, std in pairs]
+        # For a pipeline that is trained further.
+        residuals: Sequence[Sequence[float]] = self.scale.residuals or [[]] * len(self.targets)
+        self._residuals = [
+            deque((error / std for error in column), maxlen=MAX_RESIDUALS)
+            for column, std in zip(residuals, self.scale.std, strict=True)
+        ]

@@ -1,7 +1,7 @@
-"""What of a pipeline learns or has learned, by block, and what has changed from the transformer it
-began with."""
+"""Report which parameters of a pipeline learn or have learned, by block, and what has changed from
+the base weights of its transformer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,18 @@ TITLES = {TOP: "above the blocks", UNUSED: "not used"}
 
 @dataclass(frozen=True)
 class FreezeReport:
-    """What learns, and what changed.
+    """Report of what learns, and what changed.
 
-    freeze (list[Freeze | None]): The settings of the trainings so far, in their order; of an
-        untrained pipeline the setting in the config; None for a stock transformer.
+    freeze (list[Freeze | None]): The setting of each training so far; for an untrained pipeline,
+        the setting in the config; None for a stock transformer.
     is_trained (bool): Whether the counts are of what has learned, and not of what would.
-    frozen_components (list[str]): The pipeline's components that [training] keeps as they are.
+    frozen_components (list[str]): The pipeline's components in [training] frozen_components.
     blocks (DataFrame): For each block from the bottom up, and each head: `block`, `parameters`
-        (number), `trainable` (number that learns or has learned), `share` (0 to 1). What has no
-        part in the prediction, as a BERT's pooler, does not learn: "not used".
+        (number), `trainable` (number that learns or has learned), `share` (0 to 1). Parameters
+        without a part in the prediction, as a BERT's pooler, do not learn: "not used".
     changes (DataFrame | None): For each tensor of the transformer that the base weights have:
-        `tensor`, `changed` (bool), `largest` and `relative` change (of an element; of the norm).
-        None if not verified.
+        `tensor`, `changed` (bool), `largest` change of an element, `relative` change of the norm.
+        None if not compared.
     not_in_base (list[str]): Tensors that the base weights lack. They began at random, so they can't
         be compared.
     """
@@ -43,9 +43,7 @@ class FreezeReport:
     not_in_base: Sequence[str] = ()
 
     def summary(self) -> str:
-        """Say what learns, in one line.
-
-        RETURNS (str): The line."""
+        """Say in one line what learns."""
         total, trainable = self.blocks["parameters"].sum(), self.blocks["trainable"].sum()
         settings = ", then ".join(map(repr, self.freeze))
         text = (
@@ -60,9 +58,8 @@ class FreezeReport:
         return "; ".join([text, *notes])
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it, for JSON.
-
-        RETURNS (dict): `freeze` is the setting of the last training; `trainings` has all."""
+        """Get all of it for JSON; `freeze` is the setting of the last training, `trainings` has
+        all."""
         changes = self.changes
         return {
             "freeze": self.freeze[-1],
@@ -84,7 +81,7 @@ def freeze_report(
     base: str | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> FreezeReport:
-    """Report what a training with this config lets learn, or what of a pipeline has learned.
+    """Report what a training with a config lets learn, or what of a saved pipeline has learned.
 
     source (str | Path): A config file, or a trained pipeline's folder or package.
     verify (bool): Whether to compare a trained pipeline's transformer with its base weights.
@@ -102,67 +99,87 @@ def freeze_report(
             raise FileNotFoundError(f"{source} does not exist. Expected a config or a pipeline.")
         config = load_config(source, overrides=overrides or {}, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
-        for name in _transformers(nlp):
-            nlp.get_pipe(name).model.initialize()  # type: ignore[attr-defined]
+        for model in _transformers(nlp).values():
+            model.initialize()
     else:
         nlp = spacy.load(source)
-    report = pipeline_freeze_report(nlp)
-    return verified(report, nlp, base) if verify else report
+    report = get_freeze_report(nlp)
+    return compare_with_base(report, nlp, base) if verify else report
 
 
-def pipeline_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
+def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     """Report what of a pipeline has learned, or would learn if it has not been trained.
 
     nlp (Language): A pipeline whose transformer has its weights.
     planned (bool): Whether to report what the next training lets learn, whatever came before.
-    RETURNS (FreezeReport): The report, not verified.
+    RETURNS (FreezeReport): The report, without a comparison with the base weights.
     RAISES (ValueError): It has no transformer.
     """
-    names = _transformers(nlp)
-    if not names:
+    models = _transformers(nlp)
+    if not models:
         raise ValueError(f"The pipeline has no transformer. It has: {', '.join(nlp.pipe_names)}.")
+    first = next(iter(models))
     training = nlp.config.interpolate()["training"]
     frozen = [n for n in training.get("frozen_components", []) if n in nlp.pipe_names]
-    trained_with = [] if planned else _trained_with(nlp, names)
-    is_trained = bool(trained_with) or (not planned and _has_trained_heads(nlp))
-    rows = [_count_encoder(nlp, name, bool(trained_with), name in frozen) for name in names]
+    trained_with: list[Freeze | None] = []
+    has_trained_heads = False
+    if not planned:
+        trained_with = [f for m in models.values() for f in getattr(_shim(m), "trained_with", [])]
+        has_trained_heads = any(getattr(part, "is_trained", False) for _, part in nlp.pipeline)
+    rows = [_count(model, bool(trained_with), name in frozen) for name, model in models.items()]
     heads = []
     for name, component in nlp.pipeline:
-        if name not in names and getattr(component, "is_trainable", False):
-            size = _n_parameters(component, _width(nlp, names[0]))
+        if name not in models and getattr(component, "is_trainable", False):
+            size = _n_parameters(component, models[first].get_dim("nO"))
             heads.append((f"head ({name})", size, 0 if name in frozen else size))
     rows.append(pd.DataFrame(heads, columns=COLUMNS[:3]))
     blocks = pd.concat(rows, ignore_index=True)
     blocks["share"] = blocks["trainable"] / blocks["parameters"]
-    settings = trained_with or [_model_config(nlp, names[0]).get("freeze")]
-    return FreezeReport(settings, is_trained, frozen, blocks)
+    settings = trained_with or [_config(nlp, first).get("freeze")]
+    return FreezeReport(settings, bool(trained_with) or has_trained_heads, frozen, blocks)
+
+
+def set_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport | None:
+    """Write the report to the pipeline's meta.json, so that the setting does not go unseen.
+
+    nlp (Language): The pipeline.
+    planned (bool): See `get_freeze_report`.
+    RETURNS (FreezeReport | None): The report; None without a transformer that has weights.
+    """
+    if not has_weights(nlp):
+        return None
+    report = get_freeze_report(nlp, planned=planned)
+    nlp.meta["freeze_report"] = report.to_dict()
+    return report
 
 
 def has_weights(nlp: Language) -> bool:
-    """RETURNS (bool): Whether the pipeline has a transformer, and its weights."""
-    names = _transformers(nlp)
-    return bool(names) and all(_encoder(nlp, name) is not None for name in names)
+    """Say whether the pipeline has a transformer, and its weights."""
+    models = _transformers(nlp)
+    return bool(models) and all(model.transformer is not None for model in models.values())
 
 
-def n_trained(nlp: Language) -> int:
-    """RETURNS (int): How many tensors of the pipeline's transformers have learned so far."""
-    return sum(len(getattr(_shim(nlp, name), "trained", ())) for name in _transformers(nlp))
+def count_trained_tensors(nlp: Language) -> int:
+    """Count the tensors of the pipeline's transformers that have learned so far."""
+    return sum(len(getattr(_shim(m), "trained", ())) for m in _transformers(nlp).values())
 
 
-def verified(report: FreezeReport, nlp: Language, base: str | None = None) -> FreezeReport:
+def compare_with_base(
+    report: FreezeReport, nlp: Language, base: str | None = None
+) -> FreezeReport:
     """Compare a trained transformer with its base weights.
 
-    report (FreezeReport): Of the pipeline.
+    report (FreezeReport): Report of the pipeline.
     nlp (Language): The trained pipeline.
-    base (str | None): The base weights; None for what its config names.
-    RETURNS (FreezeReport): The same with the change of each tensor.
+    base (str | None): The base weights; None for the name in the config.
+    RETURNS (FreezeReport): The report with the change of each tensor.
     RAISES (ValueError): The base weights can't be read, or are of another model.
     """
     import torch
     from transformers import AutoModel
 
-    (name, *_) = _transformers(nlp)
-    base = base or _model_config(nlp, name)["name"]
+    name, trained = next(iter(_transformers(nlp).items()))
+    base = base or _config(nlp, name)["name"]
     try:
         # What a checkpoint lacks, transformers draws at random, anew each time.
         model, found = AutoModel.from_pretrained(base, output_loading_info=True)
@@ -172,9 +189,10 @@ def verified(report: FreezeReport, nlp: Language, base: str | None = None) -> Fr
             f"Expected a folder or a Hugging Face name; --base takes another. {error}"
         ) from error
     before, missing = dict(model.named_parameters()), set(found["missing_keys"])
-    rows = []
-    for tensor, after in _encoder(nlp, name).named_parameters():
+    rows, not_in_base = [], []
+    for tensor, after in trained.transformer.named_parameters():
         if tensor in missing:
+            not_in_base.append(tensor)
             continue
         if tensor not in before or before[tensor].shape != after.shape:
             raise ValueError(f"{base!r} is another model: it has no {tensor} of {after.shape}.")
@@ -189,61 +207,37 @@ def verified(report: FreezeReport, nlp: Language, base: str | None = None) -> Fr
                     "relative": float(difference.norm()) / norm,
                 }
             )
-    own = [tensor for tensor, _ in _encoder(nlp, name).named_parameters() if tensor in missing]
     changes = pd.DataFrame(rows, columns=["tensor", "changed", "largest", "relative"])
-    return replace(report, changes=changes.astype({"changed": bool}), not_in_base=own)
+    return replace(report, changes=changes.astype({"changed": bool}), not_in_base=not_in_base)
 
 
-def _transformers(nlp: Language) -> list[str]:
-    return [n for n, component in nlp.pipeline if hasattr(_model(component), "transformer")]
+def _transformers(nlp: Language) -> Mapping[str, Any]:
+    """Find the models of the pipeline's transformers, by name of the component."""
+    models = {name: getattr(component, "model", None) for name, component in nlp.pipeline}
+    return {name: model for name, model in models.items() if hasattr(model, "transformer")}
 
 
-def _model(component: Any) -> Any:
-    return getattr(component, "model", None)
+def _shim(model: Any) -> Any:
+    return model.layers[0].shims[0]
 
 
-def _encoder(nlp: Language, name: str) -> Any:
-    return _model(nlp.get_pipe(name)).transformer
-
-
-def _shim(nlp: Language, name: str) -> Any:
-    return _model(nlp.get_pipe(name)).layers[0].shims[0]
-
-
-def _width(nlp: Language, name: str) -> int:
-    return _model(nlp.get_pipe(name)).get_dim("nO")
-
-
-def _model_config(nlp: Language, name: str) -> dict[str, Any]:
+def _config(nlp: Language, name: str) -> dict[str, Any]:
     return nlp.config.interpolate()["components"][name]["model"]
 
 
-def _trained_with(nlp: Language, names: Sequence[str]) -> list[Freeze | None]:
-    found: list[Freeze | None] = []
-    for name in names:
-        found += getattr(_shim(nlp, name), "trained_with", [])
-    return found
-
-
-def _has_trained_heads(nlp: Language) -> bool:
-    return any(getattr(component, "is_trained", False) for _, component in nlp.pipeline)
-
-
-def _count_encoder(nlp: Language, name: str, is_trained: bool, is_frozen: bool) -> pd.DataFrame:
-    """RETURNS (DataFrame): For each of a transformer's blocks, its parameters, and those of them
-    that have learned or would."""
-    shim, encoder = _shim(nlp, name), _encoder(nlp, name)
-    blocks = getattr(shim, "blocks", None) or _find_blocks(encoder)
+def _count(model: Any, is_trained: bool, is_frozen: bool) -> pd.DataFrame:
+    """Count the parameters of each block of a transformer, and those that have learned or would."""
+    shim = _shim(model)
+    blocks = getattr(shim, "blocks", None) or _find_blocks(model.transformer)
     rows = []
-    for tensor, parameter in encoder.named_parameters():
+    for tensor, parameter in model.transformer.named_parameters():
         block = blocks[tensor]
         learns = parameter.requires_grad and block != UNUSED and not is_frozen
         if is_trained and hasattr(shim, "trained"):
             learns = tensor in shim.trained
         rows.append((_rank(block), _title(block), parameter.numel(), parameter.numel() * learns))
     table = pd.DataFrame(rows, columns=["rank", *COLUMNS[:3]])
-    table = table.groupby(["rank", "block"]).sum().reset_index()
-    return table[COLUMNS[:3]]
+    return table.groupby(["rank", "block"]).sum().reset_index()[COLUMNS[:3]]
 
 
 def _find_blocks(encoder: Any) -> dict[str, Block]:
@@ -253,7 +247,7 @@ def _find_blocks(encoder: Any) -> dict[str, Block]:
 
 
 def _rank(block: Block) -> float:
-    """RETURNS (float): The place of a block in the report, from the bottom up."""
+    """Get the place of a block in the report, from the bottom up."""
     if isinstance(block, int):
         return block
     return {SHARED_BLOCKS: 0, TOP: float("inf"), UNUSED: float("inf")}.get(block, -1)
@@ -264,7 +258,7 @@ def _title(block: Block) -> str:
 
 
 def _n_parameters(component: Any, width: int) -> int:
-    """RETURNS (int): The number of a head's parameters; of an untrained one, as for one target."""
+    """Count a head's parameters; those of an untrained one as for one target."""
     sizes = [
         node.get_param(name).size
         for node in component.model.walk()

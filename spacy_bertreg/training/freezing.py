@@ -1,4 +1,17 @@
-"""Which parameters of a Hugging Face model a `freeze` setting names."""
+"""Meaning of the setting `freeze`: which parameters of a Hugging Face model do not learn.
+
+| `freeze` | frozen |
+| --- | --- |
+| `"none"` | nothing |
+| `"all"` | the whole transformer |
+| `"embeddings"` | the embeddings |
+| `4` | the embeddings and the lowest four blocks |
+| `["*.attention.*"]` | each parameter whose name matches one of the globs |
+
+Globs match whole names of parameters, as `encoder.layer.0.attention.self.query.weight` in a BERT:
+`*` stands for any characters, dots included, `?` for one, and `[01]` for one of several. Case
+counts. Each glob must match a parameter.
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -12,30 +25,30 @@ SHARED_BLOCKS = "blocks (shared)"
 TOP = "top"
 UNUSED = "unused"
 
-# Where a parameter lies: a number from 0 at the bottom, or one of the names above. See
-# `model_blocks.find_blocks`.
+# Where a parameter lies: the number of its block, from 0 at the bottom, or one of the names above.
+# See `model_blocks.find_blocks`.
 Block = str | int
 
 
 def check_freeze(freeze: Freeze) -> Freeze:
-    """Check what can be checked without a model.
+    """Check a setting as far as possible without a model.
 
-    freeze (Freeze): "none", "all", "embeddings", a number of blocks, or a list of globs.
-    RETURNS (Freeze): The same.
-    RAISES (ValueError): It is nothing of these.
+    freeze (Freeze): The setting.
+    RETURNS (Freeze): The setting.
+    RAISES (ValueError): It has none of the allowed forms.
     """
     is_number = isinstance(freeze, int) and not isinstance(freeze, bool) and freeze >= 0
-    is_globs = isinstance(freeze, list | tuple) and len(freeze) > 0
     if is_number or freeze in KEYWORDS:
         return freeze
-    if is_globs and all(isinstance(glob, str) for glob in freeze):  # type: ignore[union-attr]
-        mixed = [glob for glob in freeze if glob in KEYWORDS]  # type: ignore[union-attr]
-        if not mixed:
-            return freeze
-        raise ValueError(
-            f"freeze lists {mixed[0]!r} among globs in [components.transformer.model]. Expected "
-            f"either freeze = {mixed[0]!r}, or globs over parameter names, such as 'embeddings.*'."
-        )
+    if isinstance(freeze, list | tuple) and freeze and all(isinstance(g, str) for g in freeze):
+        for keyword in freeze:
+            if keyword in KEYWORDS:
+                raise ValueError(
+                    f"freeze lists {keyword!r} among globs in [components.transformer.model]. "
+                    f"Expected either freeze = {keyword!r}, or globs over parameter names, such as "
+                    "'embeddings.*'."
+                )
+        return freeze
     raise ValueError(
         f"freeze is {freeze!r} in [components.transformer.model]. Expected one of: "
         f"{', '.join(KEYWORDS)}; a number of blocks; or a list of globs over parameter names."
@@ -45,10 +58,9 @@ def check_freeze(freeze: Freeze) -> Freeze:
 def frozen_names(freeze: Freeze, blocks: Mapping[str, Block]) -> set[str]:
     """Find the parameters that a setting freezes.
 
-    freeze (Freeze): "none"; "all"; "embeddings"; N for the embeddings and the lowest N blocks; or
-        globs over the parameters' names.
-    blocks (Mapping[str, str | int]): The block of each of the model's parameters, by name.
-    RETURNS (set[str]): The names of the frozen ones.
+    freeze (Freeze): The setting.
+    blocks (Mapping[str, str | int]): Block of each parameter of the model, by name.
+    RETURNS (set[str]): Names of the frozen parameters.
     RAISES (ValueError): The model has fewer blocks, or shares them, or a glob matches nothing.
     """
     freeze = check_freeze(freeze)
@@ -60,15 +72,11 @@ def frozen_names(freeze: Freeze, blocks: Mapping[str, Block]) -> set[str]:
         return {name for name, block in blocks.items() if block == EMBEDDINGS}
     if isinstance(freeze, int):
         return _lowest_blocks(freeze, blocks)
-    return {match for glob in freeze for match in _matching(glob, list(blocks))}
+    return {name for glob in freeze for name in _match(glob, list(blocks))}
 
 
 def count_blocks(blocks: Mapping[str, Block]) -> int:
-    """Count the blocks of a model.
-
-    blocks (Mapping[str, str | int]): What `model_blocks.find_blocks` gave.
-    RETURNS (int): The number of its blocks; 0 if they share their parameters or have no numbers.
-    """
+    """Count a model's blocks; 0 if they share their parameters or have no numbers."""
     return len({block for block in blocks.values() if isinstance(block, int)})
 
 
@@ -91,7 +99,8 @@ def _lowest_blocks(n: int, blocks: Mapping[str, Block]) -> set[str]:
     }
 
 
-def _matching(glob: str, names: list[str]) -> list[str]:
+def _match(glob: str, names: list[str]) -> list[str]:
+    """Find the names that match a glob, as `fnmatch` does on Unix."""
     matches = [name for name in names if fnmatchcase(name, glob)]
     if not matches:
         near = difflib.get_close_matches(glob, names, n=3, cutoff=0.3) or names[:3]

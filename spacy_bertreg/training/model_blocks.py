@@ -1,5 +1,5 @@
-"""Where in a Hugging Face encoder each parameter lies: in the embeddings, in a block, above all
-blocks, or outside of what the package uses."""
+"""Find where in a Hugging Face encoder each parameter lies: in the embeddings, in a block, above
+all blocks, or outside of what the package uses."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -11,35 +11,35 @@ from torch import nn
 
 from .freezing import EMBEDDINGS, SHARED_BLOCKS, TOP, UNUSED, Block
 
-# "encoder.layer.3.", "h.3.", "encoder.blocks.1.0.": what stands before the last dot is the block.
+# "encoder.layer.3.", "h.3.", "encoder.blocks.1.0.": the block is what stands before the last dot.
 BLOCK = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)(?:\.\d+)+(?=\.)")
-# ALBERT's blocks are one set of parameters, used again and again.
+# ALBERT's blocks share one set of parameters.
 SHARED_BLOCK = re.compile(r"(?:^|\.)albert_layer_groups\.")
 # A convolution that some DeBERTa models add to the output of their first block.
 FIRST_BLOCK = re.compile(r"^encoder\.conv\.")
-# A mixture of experts sends word pieces to some of its experts: the others learn from other texts.
+# A mixture of experts uses some of its experts for a text; the others learn from other texts.
 EXPERT = "expert"
-# Word pieces of the pass: enough for models that pool neighbours.
+# Word pieces of the forward pass: enough for models that pool neighbours.
 N_PIECES = 8
 
 
 def find_blocks(model: nn.Module) -> dict[str, Block]:
-    """Find where each parameter lies, from the autograd graph of one forward pass. What the last
-    hidden state depends on is used; what of it the top block's output does not depend on lies above
-    all blocks, as the final layer norm of ModernBERT or GPT-2. Blocks count from the bottom: the
-    more lies below a block, the higher it is; those of a decoder come above those of its encoder.
+    """Find where each parameter lies, from the autograd graph of one forward pass. Parameters are
+    used if the last hidden state depends on them; those of them that the top block's output does
+    not depend on lie above all blocks, as the final layer norm of ModernBERT or GPT-2. The more
+    parameters lie below a block, the higher it is; a decoder's blocks come above its encoder's.
 
     model (Module): A Hugging Face model. It is not changed, and no random number is drawn.
-    RETURNS (dict[str, str | int]): For each parameter's name a block from 0 at the bottom, "blocks
-        (shared)", "top" for what lies above all blocks, "unused" for what has no part in the last
-        hidden state, as a BERT's pooler, and "embeddings" for all else: what comes before the
-        blocks or serves them all, as relative positions.
+    RETURNS (dict[str, str | int]): For each parameter's name, the number of its block, from 0 at
+        the bottom; "blocks (shared)"; "top" above all blocks; "unused" without a part in the last
+        hidden state, as a BERT's pooler; or "embeddings" for parameters that come before the blocks
+        or serve them all, as relative positions.
     RAISES (ValueError): The model can't read word pieces.
     """
     names = [name for name, _ in model.named_parameters()]
     prefixes = list(dict.fromkeys(p for name in names if (p := _block_prefix(name)) is not None))
     used, below = _trace(model, prefixes)
-    # Modules that are not called as such, as a list of blocks, have no output.
+    # Modules that are never called, as a list of blocks, have no output.
     order = sorted(prefixes, key=lambda prefix: len(below.get(prefix, ())))
     numbers = {prefix: number for number, prefix in enumerate(order)}
     below_top = (below.get(order[-1]) if order else None) or used
@@ -70,18 +70,19 @@ def _place(name: str, numbers: Mapping[str, int], used: set[str], below_top: set
 def _trace(model: nn.Module, prefixes: Iterable[str]) -> tuple[set[str], dict[str, set[str]]]:
     """Run one forward pass, and follow its graph back.
 
-    model (Module): The model. prefixes (Iterable[str]): Names of the blocks' modules.
-    RETURNS (tuple): Names of the parameters that the last hidden state depends on, and the same for
-        the output of each block.
+    model (Module): The model.
+    prefixes (Iterable[str]): Names of the blocks' modules.
+    RETURNS (tuple): Names of the parameters that the last hidden state depends on, and those that
+        the output of each block depends on.
     """
     flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     mode = model.training
     roots: dict[str, list[Any]] = {}
 
-    def note(prefix: str) -> Callable:
+    def record_output(prefix: str) -> Callable:
         return lambda module, args, output: roots.update({prefix: _graph_nodes(output)})
 
-    hooks = [model.get_submodule(prefix).register_forward_hook(note(prefix)) for prefix in prefixes]
+    hooks = [model.get_submodule(p).register_forward_hook(record_output(p)) for p in prefixes]
     device = next(model.parameters()).device
     pieces = torch.zeros(1, N_PIECES, dtype=torch.long, device=device)
     inputs = {"input_ids": pieces, "attention_mask": torch.ones_like(pieces)}
@@ -110,7 +111,7 @@ def _trace(model: nn.Module, prefixes: Iterable[str]) -> tuple[set[str], dict[st
 
 
 def _graph_nodes(output: Any) -> list[Any]:
-    """RETURNS (list): The graph's nodes of all tensors in a module's output."""
+    """List the graph's nodes of all tensors in a module's output."""
     if isinstance(output, torch.Tensor):
         return [] if output.grad_fn is None else [output.grad_fn]
     if isinstance(output, Mapping):
@@ -124,7 +125,7 @@ def _parameters_below(nodes: Iterable[Any], names: Mapping[int, str]) -> set[str
     todo, seen, found = list(nodes), set(nodes), set()
     while todo:
         node = todo.pop()
-        # The nodes in which gradients of parameters are collected.
+        # Nodes that accumulate gradients of parameters.
         if hasattr(node, "variable"):
             found.add(names.get(id(node.variable), ""))
         new = {next_node for next_node, _ in node.next_functions if next_node is not None} - seen

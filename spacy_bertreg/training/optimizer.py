@@ -1,4 +1,4 @@
-"""`spacy-bertreg.AdamW.v1`: learning rates for a transformer that learns in part."""
+"""`spacy-bertreg.AdamW.v1`: an optimizer with rates for the heads and each block."""
 
 import math
 import warnings
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from thinc.api import Optimizer
 from thinc.schedules import warmup_linear
 
+from .freezing import EMBEDDINGS
+
 if TYPE_CHECKING:
     import torch
 
-# Rates that fall to 0 in so many steps stay as they are.
+# Number of steps in which a rate that falls to 0 stays about the same.
 FOREVER = 10**15
 
 
@@ -27,26 +29,24 @@ def AdamW_v1(
     beta2: float = 0.999,
     eps: float = 1e-8,
 ) -> "EncoderOptimizer":
-    """AdamW (Loshchilov & Hutter 2019) as is usual for fine-tuning. Rates rise linearly from 0
-    over `warmup_steps` and fall linearly to 0 at `total_steps`. A step whose gradient is not finite
-    is left out, with a warning. Biases and the weights of layer
-    norms do not decay.
+    """Make AdamW (Loshchilov & Hutter 2019) as is usual for fine-tuning: rates rise linearly from 0
+    over `warmup_steps` and fall linearly to 0 at `total_steps`, and biases and layer norms do not
+    decay. Steps whose gradient is not finite are left out, with a warning.
 
-    encoder_rate (float): Greatest rate of the transformer's top block, and of its pooler.
-    head_rate (float): Greatest rate of everything else: the heads.
-    total_steps (int | None): Number of batches, as [training] max_steps. None or 0 where it is
-        not known: then rates stay at their greatest. A reference as ${training.max_steps} counts as
-        None where spaCy resolves this block alone and leaves it as it stands: in nlp.initialize and
-        nlp.resume_training, but not in `spacy train`.
-    warmup_steps (int): Number of batches until the greatest rate.
-    layer_decay (float): Each block's rate is that of the block above times this; the embeddings
-        come below the lowest block. 1 for the same rate everywhere. Needs
-        spacy-bertreg.TransformerModel.v1, as numbers of blocks are not known of other models.
+    encoder_rate (float): Highest rate of the transformer's top block, and of what lies above it.
+    head_rate (float): Highest rate of everything else: the heads.
+    total_steps (int | str | None): Number of batches, as [training] max_steps. None or 0 if it is
+        not known: rates then stay at their highest. A reference such as ${training.max_steps},
+        which spaCy leaves as text in nlp.initialize and nlp.resume_training, counts as None.
+    warmup_steps (int): Number of batches until the highest rate.
+    layer_decay (float): Rate of a block as a share of the rate of the block above; the embeddings
+        come below the lowest block. Needs spacy-bertreg.TransformerModel.v1: blocks of other models
+        are not known.
     weight_decay (float): Share of a weight that is taken off in a step, times the rate.
-    grad_clip (float): Greatest norm of the gradient of all of the transformer's parameters
-        together, and of each of the head's; 0 for no limit.
-    beta1, beta2, eps (float): Adam's.
-    RETURNS (EncoderOptimizer): For [training.optimizer].
+    grad_clip (float): Highest norm of the gradient of all parameters of the transformer together,
+        and of each parameter of the heads; 0 for no limit.
+    beta1, beta2, eps (float): Settings of Adam.
+    RETURNS (EncoderOptimizer): The optimizer for [training.optimizer].
     RAISES (ValueError): A number is out of its range.
     """
     if isinstance(total_steps, str) and not total_steps.startswith("${"):
@@ -91,10 +91,12 @@ class EncoderOptimizer(Optimizer):
     def __init__(
         self, learn_rate: Any, *, encoder_scale: float, layer_decay: float, **settings: Any
     ) -> None:
-        """learn_rate (float | Iterator[float]): Rate of the heads.
-        encoder_scale (float): Rate of the transformer's top block, as a share of it.
-        layer_decay (float): Rate of a block, as a share of the rate of the block above.
-        **settings: As thinc's Optimizer has them.
+        """Make an optimizer.
+
+        learn_rate (Schedule): Rate of the heads.
+        encoder_scale (float): Rate of the transformer's top block as a share of it.
+        layer_decay (float): Rate of a block as a share of the rate of the block above.
+        **settings: Settings of thinc's Optimizer.
         """
         super().__init__(learn_rate, **settings)
         self._encoder_scale = encoder_scale
@@ -106,10 +108,10 @@ class EncoderOptimizer(Optimizer):
         """Update one array of parameters; see thinc's Optimizer."""
         if not math.isfinite(float(gradient.sum())):
             self._report_not_finite()
-            # Not times 0, which leaves what is not a number as it is.
+            # NaN times 0 is NaN.
             gradient.fill(0.0)
             return weights, gradient
-        # Parameters of other torch models, as a stock transformer's, have dotted names.
+        # Parameters of torch models, as a stock transformer's, have dotted names.
         scale = self._encoder_scale if "." in key[1] else 1.0
         weight_decay = self.L2
         if weights.ndim < 2:
@@ -120,11 +122,13 @@ class EncoderOptimizer(Optimizer):
             self.L2 = weight_decay
 
     def block_rate(self, block: str | int, n_blocks: int) -> float:
-        """block (str | int): A block of the transformer; see `model_blocks.find_blocks`.
-        n_blocks (int): Number of its blocks.
-        RETURNS (float): The rate of its parameters in the current step.
+        """Get the rate of a block's parameters in the current step.
+
+        block (str | int): A block of the transformer; see `model_blocks.find_blocks`.
+        n_blocks (int): Number of the transformer's blocks.
+        RETURNS (float): The rate.
         """
-        below_top = {"embeddings": n_blocks}.get(str(block), 0)
+        below_top = n_blocks if block == EMBEDDINGS else 0
         if isinstance(block, int):
             below_top = n_blocks - 1 - block
         return self.learn_rate * self._encoder_scale * self._layer_decay**below_top
@@ -138,11 +142,11 @@ class EncoderOptimizer(Optimizer):
     ) -> None:
         """Update a transformer's parameters by their gradients.
 
-        key (int): Tells one transformer from another.
-        parameters (Mapping[str, Parameter]): Those with gradients, by name. Where one is another
+        key (int): Id of the transformer.
+        parameters (Mapping[str, Parameter]): Those with gradients, by name. If one is another
             object than in the step before, as after loading other weights, the transformer's moving
             averages begin anew.
-        blocks (Mapping[str, str | int]): The block of each.
+        blocks (Mapping[str, str | int]): Block of each parameter.
         n_blocks (int): Number of the transformer's blocks.
         """
         import torch
@@ -154,28 +158,23 @@ class EncoderOptimizer(Optimizer):
             self._report_not_finite()
             return
         optimizer = self._torch_optimizers.get(key)
-        known_names = _names_and_parameters(optimizer)
-        if any(known_names.get(name, own) is not own for name, own in parameters.items()):
-            optimizer, known_names = None, {}
+        known = _named_parameters(optimizer)
+        if any(known.get(name, parameter) is not parameter for name, parameter in parameters.items()):
+            optimizer, known = None, {}
         groups: dict[tuple, dict[str, Any]] = {}
-        for name in parameters:
-            if name in known_names:
+        for name, parameter in parameters.items():
+            if name in known:
                 continue
-            is_vector = parameters[name].ndim < 2
-            new: dict[str, Any] = {
-                "params": [],
-                "names": [],
-                "block": blocks[name],
-                "decays": not is_vector,
-            }
-            group = groups.setdefault((blocks[name], is_vector), new)
-            group["params"].append(parameters[name])
+            block, decays = blocks[name], parameter.ndim >= 2
+            new = {"params": [], "names": [], "block": block, "decays": decays}
+            group = groups.setdefault((block, decays), new)
+            group["params"].append(parameter)
             group["names"].append(name)
         if optimizer is None:
             optimizer = torch.optim.AdamW(groups.values(), fused=True)
             self._torch_optimizers[key] = optimizer
         else:
-            # Unfrozen since the last step.
+            # Parameters that were unfrozen since the last step.
             for group in groups.values():
                 optimizer.add_param_group(group)
         for group in optimizer.param_groups:
@@ -195,8 +194,6 @@ class EncoderOptimizer(Optimizer):
             )
 
 
-def _names_and_parameters(
-    optimizer: "torch.optim.AdamW | None",
-) -> "dict[str, torch.nn.Parameter]":
+def _named_parameters(optimizer: "torch.optim.AdamW | None") -> "dict[str, torch.nn.Parameter]":
     groups = [] if optimizer is None else optimizer.param_groups
     return {n: p for group in groups for n, p in zip(group["names"], group["params"], strict=True)}

@@ -1,4 +1,4 @@
-"""`spacy-bertreg.gradual_unfreezing.v1`: blocks that join training one by one."""
+"""`spacy-bertreg.gradual_unfreezing.v1`: let blocks join training one by one."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,13 +9,14 @@ from .freezing import Block, Freeze, count_blocks
 
 
 def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str, Any]], None]:
-    """Train the head alone at first, and every so many steps one block more, from the top down,
-    and the embeddings last (Howard & Ruder 2018, section 3.3). What `freeze` names stays frozen.
+    """Train the head alone at first, then one more block after each `steps_per_block` steps, from
+    the top down, and the embeddings last (Howard & Ruder 2018, section 3.3). What `freeze` names
+    stays frozen.
 
-    steps_per_block (int): Number of steps, as [training] max_steps counts them, between two blocks.
+    steps_per_block (int): Number of steps between two blocks, as [training] max_steps counts them.
     RETURNS (Callable): For [training.before_update].
-    RAISES (ValueError): `steps_per_block` is less than 1; in training, a transformer is no
-        spacy-bertreg.TransformerModel.v1, or shares the parameters of its blocks.
+    RAISES (ValueError): `steps_per_block` is less than 1; in training, there is no
+        spacy-bertreg.TransformerModel.v1, or its blocks share their parameters.
     """
     if steps_per_block < 1:
         raise ValueError(
@@ -31,6 +32,7 @@ def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str,
 
 
 def _still_frozen(n_learning: int, blocks: Mapping[str, Block]) -> Freeze:
+    """Get the `freeze` setting with which the top `n_learning` blocks learn."""
     n_blocks = count_blocks(blocks)
     if not n_blocks:
         raise ValueError(

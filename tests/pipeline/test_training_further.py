@@ -112,12 +112,12 @@ def test_marks_can_be_left_out(make_tok2vec, make_examples, tmp_path):
     examples = make_examples(nlp, 8)
     nlp.initialize(lambda: examples)
     component = nlp.get_pipe("text_regressor")
-    assert component.record.has_all_marks
+    assert component.record.has_all_hashes
     component.forget_training_texts()
     nlp.to_disk(tmp_path)
     component = spacy.load(tmp_path).get_pipe("text_regressor")
     assert not component.was_trained_on([example.reference for example in examples]).any()
-    assert not component.record.has_all_marks
+    assert not component.record.has_all_hashes
 
 
 def test_frozen_components_are_in_the_report(make_bert, make_examples, tmp_path):
