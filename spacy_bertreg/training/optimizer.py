@@ -166,7 +166,7 @@ class EncoderOptimizer(Optimizer):
             if name in known:
                 continue
             block, decays = blocks[name], parameter.ndim >= 2
-            new = {"params": [], "names": [], "block": block, "decays": decays}
+            new: dict[str, Any] = {"params": [], "names": [], "block": block, "decays": decays}
             group = groups.setdefault((block, decays), new)
             group["params"].append(parameter)
             group["names"].append(name)
