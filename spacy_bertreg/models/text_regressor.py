@@ -12,13 +12,12 @@ from ..layers.covariates import covariate_scale, with_covariates
 def TextRegressor_v1(
     tok2vec: Model[list[Doc], Floats2d] | None = None, nO: int | None = None
 ) -> Model[list[Doc], Floats2d]:
-    """A vector for each document, dropout ([training] dropout), the document's covariates, if the
-    component has any, and a linear head.
+    """Chain document vectors, dropout ([training] dropout), covariates and a linear head.
 
     tok2vec (Model[list[Doc], Floats2d] | None): Gives each document one vector. None for
         spacy-bertreg.TransformerListener.v1 with its defaults.
     nO (int | None): Number of outputs; None to take it from the training data.
-    RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, targets times outputs of the
+    RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, targets * outputs of the
         loss), on the model's scale: 0 is the training mean.
     """
     if tok2vec is None:

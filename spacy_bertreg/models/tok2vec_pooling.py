@@ -6,7 +6,7 @@ from thinc.types import Floats2d
 
 
 def Tok2VecPooling_v1(tok2vec: Model[list[Doc], list[Floats2d]]) -> Model[list[Doc], Floats2d]:
-    """Average the token vectors of any spaCy tok2vec layer, for a small and fast pipeline.
+    """Average the token vectors of a spaCy tok2vec layer, for a small and fast pipeline.
 
     tok2vec (Model[list[Doc], list[Floats2d]]): The layer, such as spacy.HashEmbedCNN.v2.
     RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, width of the layer); zeros

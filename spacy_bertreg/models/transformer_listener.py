@@ -16,22 +16,20 @@ from ..layers.pooled_data import PooledData
 def TransformerListener_v1(
     pooling: str = "mean", upstream: str = "*"
 ) -> Model[list[Doc], Floats2d]:
-    """Pool the word-piece vectors of the pipeline's component `transformer`, which may be shared
-    with other components.
+    """Pool the word-piece vectors of the pipeline's transformer, which other components may share.
 
     pooling (str): "mean" or "max" over the document's word pieces, each counted once however
         many windows cover it, or "cls": each window's first vector, averaged over the windows.
     upstream (str): Name of the transformer component, or "*" for any.
     RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, width of the transformer).
-    RAISES (ValueError): `pooling` is none of the three; when used, the pipeline has no
-        transformer before this component, or it is disabled, or the outputs of a document were lost
-        when it was saved.
+    RAISES (ValueError): `pooling` is none of the three; when used, no transformer ran before this
+        component, or the outputs of a document were lost when it was saved.
     """
     listener: Any = TransformerListener(upstream)
-    # The last batch in training, and its vectors.
+    # Id and vectors of the last training batch.
     listener.last = None, None
     layers: list[Model] = [listener, pool_wordpieces(pooling)]
-    # Where spaCy looks for the listener.
+    # spaCy looks for the listener here.
     refs = {"tok2vec": listener}
     return Model("pooled_listener", forward, init=init, layers=layers, dims={"nO": None}, refs=refs)
 
@@ -46,26 +44,26 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Ca
         # `spacy debug model` predicts for the documents of the last update, without a transformer.
         return listener.last[1], lambda d_vectors: []
     else:
-        outputs, backprop_listener = _outputs(listener, docs), lambda d_outputs: []
+        outputs, backprop_listener = _get_outputs(listener, docs), lambda d_outputs: []
     vectors, backprop_pool = pool(outputs, is_train)
     if is_train:
         listener.last = batch_id, vectors
     return vectors, lambda d_vectors: backprop_listener(backprop_pool(d_vectors))
 
 
-def _outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
+def _get_outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
     """Get the transformer's outputs for documents, which the stock listener would replace by zeros
     where there are none.
 
     RAISES (ValueError): A document was not read, or its outputs were lost.
     """
     found = [doc._.trf_data for doc in docs]
-    if any(len(doc) and data is None for doc, data in zip(docs, found, strict=True)):
-        raise ValueError(_no_transformer(listener.upstream_name))
     for doc, data in zip(docs, found, strict=True):
-        if isinstance(data, PooledData):
+        if isinstance(data, PooledData) or not len(doc):
             continue
-        if len(doc) and "last_hidden_state" not in data.model_output:
+        if data is None:
+            raise ValueError(_no_transformer(listener.upstream_name))
+        if "last_hidden_state" not in data.model_output:
             raise ValueError(
                 f"The transformer's output for the text {doc.text[:60]!r} was lost when the "
                 "document was saved, or sent to another process. Run the whole pipeline on its "
