@@ -86,7 +86,8 @@ def compute_pooled(model: Any, windows: list[list[Window]]) -> NDArray[np.float3
     read(model, flat, take)
     places = to_device(np.argsort(np.array(order, dtype=np.int64)), device)
     counts = to_device(np.array([row.sum() for row in weights], dtype=np.float32), device)
-    docs = to_device(np.repeat(np.arange(len(windows)), [len(w) for w in windows]), device)
+    n_windows = np.array([len(doc_windows) for doc_windows in windows], dtype=np.int64)
+    docs = to_device(np.repeat(np.arange(len(windows)), n_windows), device)
     vectors = [
         pool_documents(name, torch.cat(rows[name])[places], counts, docs, len(windows))
         for name in POOLINGS

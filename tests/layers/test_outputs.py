@@ -308,6 +308,11 @@ def test_gradients_of_parts_add_up_to_those_of_the_stock_model(pair):
         assert difference < 1e-4 * gradient.norm() + 1e-5, name
 
 
+def test_a_batch_without_documents(pair):
+    ours, _ = pair
+    assert ours.predict([]).doc_data == []
+
+
 def test_a_batch_without_windows_can_be_trained_on(tiny_bert):
     from spacy_bertreg.models.transformer_model import TransformerModel_v1
 
