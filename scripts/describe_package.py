@@ -111,7 +111,9 @@ def has_marks(pipeline: Path, code: Path | None) -> bool:
     RETURNS (bool): Whether a regressor keeps marks of training texts."""
     import_code(code)
     components: list[object] = [part for _, part in spacy.load(pipeline).pipeline]
-    return any(part.record.to_dict()["marks"] for part in components if isinstance(part, Regressor))
+    return any(
+        part.record.to_dict()["hashes"] for part in components if isinstance(part, Regressor)
+    )
 
 
 def covariates_of(config: dict) -> str:
