@@ -196,8 +196,8 @@ def _regressors(nlp: Language) -> list[Regressor]:
 
 
 def _costs(nlp: Language) -> dict[str, float | None]:
-    report = get_freeze_report(nlp).to_dict() if has_weights(nlp) else None
-    parameters = report["trainable"] if report else 0
+    has_transformer = has_weights(nlp)
+    parameters = get_freeze_report(nlp).to_dict()["trainable"] if has_transformer else 0
     components: list[Any] = [component for _, component in nlp.pipeline]
     for component in components:
         if isinstance(component, DictionaryRegressor):
