@@ -1,9 +1,10 @@
-"""The files that term lists are read from."""
+"""Reads lexicons from files, in the formats in which they are published."""
 
 import csv
 import io
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..lexicon import Lexicon
 from .categories import read_lexicoder, read_wordstat, read_yaml, read_yoshikoder
 from .liwc import read_dic, read_dicx
-from .rows import Duplicates, Row, Source, check_terms, merge, to_lexicon
+from .rows import Duplicates, Row, Source, check_terms, merge_duplicates, to_lexicon
 from .tables import read_csv, read_jsonl, read_tsv
 
 __all__ = ["Duplicates", "parse_saved", "read_lexicon"]
@@ -31,7 +32,7 @@ READERS: dict[str, Callable[[str, Source], Iterator[Row]]] = {
 }
 ENDINGS = ", ".join(READERS)
 
-# Of Windows' code page 1252, its curly quotes and its dashes.
+# Curly quotes and dashes in Windows' code page 1252.
 WINDOWS_MARKS = range(0x91, 0x98)
 
 
@@ -42,7 +43,7 @@ def read_lexicon(
     duplicates: Duplicates = "error",
     encoding: str = "utf-8",
 ) -> Lexicon:
-    """Read a term list. The file's ending tells its format:
+    """Read a lexicon. The file's ending tells its format:
 
     - .csv (comma-separated) and .tsv or .txt (tab-separated): columns term and weight, in this
       order, or in any with a header, and there optionally category. Without a header also term,
@@ -73,7 +74,7 @@ def read_lexicon(
         raise ValueError(f"Lexicon {path} has an unknown format. Expected one of {ENDINGS}.")
     source = Source(str(path))
     rows = check_terms(read(_read_text(path, encoding), source), source)
-    rows = merge(rows, source, case_sensitive=case_sensitive, duplicates=duplicates)
+    rows = merge_duplicates(rows, source, case_sensitive=case_sensitive, duplicates=duplicates)
     if not rows:
         raise ValueError(
             f"Lexicon {path} holds no terms. Expected terms with weights, or {ENDINGS}."
@@ -82,8 +83,11 @@ def read_lexicon(
 
 
 def parse_saved(text: str, name: str) -> Lexicon:
-    """text (str): What `Lexicon.to_csv` gave. name (str): What to call it in errors.
-    RETURNS (Lexicon): The same list, with its frequencies and contributions.
+    """Parse what `Lexicon.to_csv` gave, with its frequencies and contributions.
+
+    text (str): The table.
+    name (str): Its name in errors.
+    RETURNS (Lexicon): The same lexicon.
     """
     source = Source(name)
     lexicon = to_lexicon(check_terms(read_csv(text, source), source), source)
@@ -94,13 +98,11 @@ def parse_saved(text: str, name: str) -> Lexicon:
     numbers = [[math.nan if field == "" else float(field) for field in row[first:]] for row in rows]
     table = np.array(numbers).reshape(len(rows), len(header) - first)
     frequency = tuple(table[:, 0].astype(int).tolist())
-    return Lexicon(
-        lexicon.terms, lexicon.categories, lexicon.weights, frequency, table[:, 1:].copy()
-    )
+    return replace(lexicon, document_frequency=frequency, contribution=table[:, 1:].copy())
 
 
 def _read_text(path: Path, encoding: str) -> str:
-    # Of UTF-8, with or without the mark that Windows puts first.
+    # Windows puts a byte order mark before UTF-8.
     is_utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     try:
         return path.read_text(encoding="utf-8-sig" if is_utf8 else encoding)

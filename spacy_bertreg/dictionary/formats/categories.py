@@ -1,5 +1,5 @@
-"""Term lists that are categories, one in the other, with lists of terms: those of quanteda,
-Lexicoder, Yoshikoder and WordStat. As in quanteda, dots stand between the levels."""
+"""Term lists that are nested categories with lists of terms: those of quanteda, Lexicoder,
+Yoshikoder and WordStat. As in quanteda, dots are put between the levels."""
 
 import re
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from xml.parsers import expat
 
 from .rows import Row, Source
 
-# A line of WordStat's: the term, and its weight in parentheses.
+# A line of WordStat: the term, and its weight in parentheses.
 WEIGHTED = re.compile(r"(.+?)\s+\((-?\d+(?:\.\d+)?)\)")
 
 
 def read_yaml(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms of quanteda's YAML."""
+    """Read the terms of quanteda's YAML."""
     import yaml
 
     try:
@@ -47,7 +47,7 @@ def _yaml_rows(node: Any, category: str, source: Source, seen: set[int]) -> Iter
 
 
 def read_lexicoder(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms of Lexicoder's .lc3, below lines of + and a category."""
+    """Read the terms of Lexicoder's .lc3, below lines of + and a category."""
     category = ""
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.strip()
@@ -60,8 +60,8 @@ def read_lexicoder(text: str, source: Source) -> Iterator[Row]:
 
 
 def read_wordstat(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms of WordStat's .cat: indented below their category, with a weight in
-    parentheses. Between their words are underscores."""
+    """Read the terms of WordStat's .cat: indented below their category, with a weight in
+    parentheses, and with underscores between words."""
     # The categories above a line, each with its indentation.
     above: list[tuple[int, str]] = []
     n_rules = 0
@@ -86,11 +86,11 @@ def read_wordstat(text: str, source: Source) -> Iterator[Row]:
             category = ".".join(name for _, name in above)
             term = found[1].replace("_", " ")
             yield source.row(number, {"term": term, "category": category, "weight": found[2]})
-    source.note(n_rules, "rule", ", left out")
+    source.add_note(n_rules, "rule", ", left out")
 
 
 def read_yoshikoder(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms of Yoshikoder's .ykd: `pnode`s in `cnode`s, their categories."""
+    """Read the terms of Yoshikoder's .ykd: `pnode`s in `cnode`s, their categories."""
     rows: list[Row] = []
     above: list[str] = []
     parser = expat.ParserCreate()

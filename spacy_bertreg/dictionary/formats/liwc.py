@@ -15,7 +15,7 @@ CONDITIONAL = re.compile(r"\([^()]+\)\s*\S")
 
 
 def read_dic(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms, once for each of their categories."""
+    """Read .dic: the terms, once for each of their categories."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     marks = [index for index, (_, line) in enumerate(lines) if line.strip() == "%"]
     if len(marks) != 2 or marks[0] != 0:
@@ -38,8 +38,8 @@ def read_dic(text: str, source: Source) -> Iterator[Row]:
     for number, line in lines[marks[1] + 1 :]:
         term, codes = _split(line, categories)
         # "/" stands before what holds where the condition does not.
-        own = [c["other"] if c["condition"] else c["number"] for c in codes]
-        unknown = [key for key in own if key and int(key) not in categories]
+        keys = [c["other"] if c["condition"] else c["number"] for c in codes]
+        unknown = [key for key in keys if key and int(key) not in categories]
         if not term or not codes or unknown:
             raise source.error(
                 number,
@@ -50,15 +50,15 @@ def read_dic(text: str, source: Source) -> Iterator[Row]:
             n_terms += 1
             continue
         n_conditions += sum(c["condition"] is not None for c in codes)
-        for code in dict.fromkeys(int(key) for key in own if key):
+        for code in dict.fromkeys(int(key) for key in keys if key):
             yield Row(number, term, categories[code], 1.0)
-    source.note(n_conditions, "condition", ", where the category without it counts")
-    source.note(n_terms, "term", " with a condition, left out")
+    source.add_note(n_conditions, "condition", ", where the category without it counts")
+    source.add_note(n_terms, "term", " with a condition, left out")
 
 
 def _split(line: str, categories: dict[int, str]) -> tuple[str, list[re.Match[str]]]:
-    """RETURNS (tuple[str, list[Match]]): The term, and the codes behind it. After a tab, all are
-    codes. Before, a number belongs to the term if it is not that of a category: "catch 22"."""
+    """Split a line into the term and the codes behind it. After a tab, all are codes. Before, a
+    number belongs to the term unless it is that of a category: "catch 22"."""
     term, _, rest = line.strip().partition("\t")
     codes = []
     end = len(rest)
@@ -79,7 +79,7 @@ def _split(line: str, categories: dict[int, str]) -> tuple[str, list[re.Match[st
 
 
 def read_dicx(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The terms, once for each category that has an X or a weight in their line."""
+    """Read .dicx: the terms, once for each category that has an X or a weight in their line."""
     table = read_lines(text, ",", source)
     if not table:
         return

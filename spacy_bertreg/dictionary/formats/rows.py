@@ -1,4 +1,4 @@
-"""What the lines of term lists say, and how they become a list."""
+"""Rows of term lists: checks, duplicates, and the step to a lexicon."""
 
 import math
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ from typing import Any, Literal, NamedTuple
 from ..globs import has_wildcard, unescape
 from ..lexicon import GIVEN, Lexicon, normalize
 
-# What to do with a term that has several weights in a category.
+# Which weight counts of a term that has several in a category.
 Duplicates = Literal["error", "first", "last", "mean"]
 
-# So many of the terms with several weights are named.
+# Number of terms named that have several weights.
 N_NAMED = 3
 
 
 class Row(NamedTuple):
-    """What a line of a file says of a term.
+    """A term in a line of a file.
 
-    line (int): Its number, from 1.
+    line (int): The line's number, from 1.
     """
 
     line: int
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 class Source:
     """A file that is being read.
 
-    name (str): What to call it in errors.
+    name (str): Its name in errors.
     notes (list[str]): What of it was merged or left out, for the user to know.
     """
 
@@ -40,12 +40,15 @@ class Source:
     notes: list[str] = field(default_factory=list)
 
     def error(self, line: int, message: str) -> ValueError:
-        """RETURNS (ValueError): Says what is wrong in a line."""
+        """Make the error that says what is wrong in a line."""
         return ValueError(f"{self.name}, line {line}: {message}")
 
     def row(self, line: int, values: dict[str, Any]) -> Row:
-        """line (int): Its number. values (dict): Its term, and weight, category or both.
-        RETURNS (Row): The same, checked.
+        """Check the values of a line.
+
+        line (int): Its number.
+        values (dict): Its term, and weight, category or both.
+        RETURNS (Row): The values.
         RAISES (ValueError): A text is none or empty, or the weight is not a finite number.
         """
         term, category = values["term"], values.get("category", GIVEN)
@@ -62,15 +65,14 @@ class Source:
             raise self.error(line, "the category is empty.")
         return Row(line, term, category.strip(), float(weight))
 
-    def note(self, number: int, noun: str, text: str = "") -> None:
-        """number (int): Of how many there is something to say. noun (str): Of what, one of them.
-        text (str): What."""
+    def add_note(self, number: int, noun: str, text: str = "") -> None:
+        """Add a note on a number of things, unless it is 0. The noun is singular."""
         if number:
             self.notes.append(f"{number:,} {noun}{'s' * (number != 1)}{text}")
 
 
 def is_number(value: Any) -> bool:
-    """RETURNS (bool): Whether it is a finite number, or the text of one."""
+    """Check if a value is a finite number, or the text of one."""
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError):
@@ -78,8 +80,10 @@ def is_number(value: Any) -> bool:
 
 
 def check_terms(rows: Iterable[Row], source: Source) -> list[Row]:
-    """RETURNS (list[Row]): The rows, with one space between a term's words.
-    RAISES (ValueError): A term is empty, or nothing but wildcards."""
+    """Check terms, and put one space between their words.
+
+    RAISES (ValueError): A term is empty, or nothing but wildcards.
+    """
     checked = []
     for row in rows:
         term = " ".join(row.term.split())
@@ -95,10 +99,12 @@ def check_terms(rows: Iterable[Row], source: Source) -> list[Row]:
     return checked
 
 
-def merge(
+def merge_duplicates(
     rows: Iterable[Row], source: Source, *, case_sensitive: bool, duplicates: Duplicates
 ) -> list[Row]:
-    """rows (Iterable[Row]): The rows, checked.
+    """Merge the rows of the same term and category.
+
+    rows (Iterable[Row]): The rows, checked.
     source (Source): Their file.
     case_sensitive (bool): Whether terms that differ only in case are different.
     duplicates (str): Which weight counts of a term with several in a category: of the "first" or
@@ -106,17 +112,17 @@ def merge(
     RETURNS (list[Row]): Each term once in each category.
     RAISES (ValueError): There are terms with several weights, and `duplicates` is "error".
     """
-    by_key: dict[tuple[str, str], list[Row]] = {}
-    n_rows = 0
+    by_term: dict[tuple[str, str], list[Row]] = {}
+    n_repeated = 0
     for row in rows:
         key = normalize(row.term, case_sensitive=case_sensitive), row.category
-        by_key.setdefault(key, []).append(row)
-        n_rows += 1
-    conflicts = [own for own in by_key.values() if len({row.weight for row in own}) > 1]
+        n_repeated += key in by_term
+        by_term.setdefault(key, []).append(row)
+    conflicts = [same for same in by_term.values() if len({row.weight for row in same}) > 1]
     if conflicts and duplicates == "error":
         named = "; ".join(
-            f"{own[0].term!r} " + ", ".join(f"{r.weight:g} in line {r.line}" for r in own)
-            for own in conflicts[:N_NAMED]
+            f"{same[0].term!r} " + ", ".join(f"{r.weight:g} in line {r.line}" for r in same)
+            for same in conflicts[:N_NAMED]
         )
         more = f"; and {len(conflicts) - N_NAMED:,} more" if len(conflicts) > N_NAMED else ""
         number = f"{len(conflicts):,} term{'s' * (len(conflicts) > 1)}"
@@ -125,22 +131,20 @@ def merge(
             f"same category: {named}{more}. Expected one weight each, or duplicates = "
             '"first", "last" or "mean" in the initialization.'
         )
-    n_more = sum(len(own) - 1 for own in conflicts)
-    source.note(n_rows - len(by_key) - n_more, "repeated line")
-    source.note(len(conflicts), "term", f" with several weights (the {duplicates} counts)")
-    return [_one(own, duplicates) for own in by_key.values()]
+    source.add_note(n_repeated - sum(len(same) - 1 for same in conflicts), "repeated line")
+    source.add_note(len(conflicts), "term", f" with several weights (the {duplicates} counts)")
+    return [same[0]._replace(weight=_weight(same, duplicates)) for same in by_term.values()]
 
 
-def _one(rows: list[Row], duplicates: Duplicates) -> Row:
-    if duplicates == "last":
-        return rows[0]._replace(weight=rows[-1].weight)
-    if duplicates == "mean" and len({row.weight for row in rows}) > 1:
-        return rows[0]._replace(weight=fmean(row.weight for row in rows))
-    return rows[0]
+def _weight(rows: list[Row], duplicates: Duplicates) -> float:
+    weights = [row.weight for row in rows]
+    if duplicates == "mean" and len(set(weights)) > 1:
+        return fmean(weights)
+    return weights[-1 if duplicates == "last" else 0]
 
 
 def to_lexicon(rows: list[Row], source: Source) -> Lexicon:
-    """RETURNS (Lexicon): The rows as a list, in their order."""
+    """Turn rows into a lexicon, in their order."""
     return Lexicon(
         tuple(row.term for row in rows),
         tuple(row.category for row in rows),

@@ -11,31 +11,33 @@ from .rows import Row, Source, is_number
 
 Lines = list[tuple[int, list[str]]]
 
-# Texts may be as long, but terms are not.
+# In characters: a longer one is no term.
 LONGEST_FIELD = 131_072
 
-# As in SentiWS: a word, and its part of speech.
+# A word and its part of speech, as in SentiWS.
 WORD_AND_TAG = re.compile(r"[^|]+\|[A-Z]+")
 
 
 def read_csv(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The rows of a comma-separated table."""
+    """Read the rows of a comma-separated table."""
     yield from _read_table(read_lines(text, ",", source), source)
 
 
 def read_tsv(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The rows of a tab-separated table."""
+    """Read the rows of a tab-separated table."""
     # Tab-separated lists hold quotes as terms, and parts of terms such as :'(
     yield from _read_table(read_lines(text, "\t", source, quoted=False), source)
 
 
 def read_lines(text: str, delimiter: str, source: Source, *, quoted: bool = True) -> Lines:
-    """Read rows as those of other tables are read.
+    """Split a table into fields, as the package's other tables.
 
-    text (str): The file's. delimiter (str): Between fields. source (Source): The file.
-    quoted (bool): Whether fields may stand in quotation marks.
+    text (str): The file's text.
+    delimiter (str): Between fields.
+    source (Source): The file.
+    quoted (bool): Whether fields may be in quotation marks.
     RETURNS (Lines): The rows that are not empty, with the lines on which they begin.
-    RAISES (ValueError): One can't be read.
+    RAISES (ValueError): A row can't be read.
     """
     table: Lines = []
     for record in csv_records(io.StringIO(text, newline=""), delimiter, quoted=quoted):
@@ -69,7 +71,7 @@ def _read_table(table: Lines, source: Source) -> Iterator[Row]:
     else:
         _check_no_header(table, header, source)
         extra = sum(any(field.strip() for field in row[2:]) for _, row in table)
-        source.note(extra, "line", " with columns after term and weight, which are not read")
+        source.add_note(extra, "line", " with columns after term and weight, which are not read")
         yield from _rows(table, {"term": 0, "weight": 1}, source)
 
 
@@ -86,7 +88,7 @@ def _with_header(table: Lines, header: list[str], source: Source) -> Iterator[Ro
 
 
 def _check_no_header(table: Lines, header: list[str], source: Source) -> None:
-    """RAISES (ValueError): The first line names columns, and none of them term."""
+    """Raise a ValueError if the first line names columns, and none of them term."""
     numbers = [any(is_number(field) for field in row) for _, row in table[:2]]
     if {"weight", "category"} & set(header) or numbers == [False, True]:
         raise source.error(
@@ -112,7 +114,7 @@ def _rows(table: Lines, columns: dict[str, int], source: Source) -> Iterator[Row
 
 
 def _vader_rows(table: Lines, source: Source) -> Iterator[Row]:
-    # As VADER's own reader: the last of repeated terms counts, and asterisks are eyes and kisses.
+    # As in VADER's reader: the last of repeated terms counts, and asterisks are eyes and kisses.
     rows = {}
     for row in _rows(table, {"term": 0, "weight": 1}, source):
         key = normalize(row.term, case_sensitive=False)
@@ -123,11 +125,11 @@ def _vader_rows(table: Lines, source: Source) -> Iterator[Row]:
 def _nrc_rows(table: Lines, source: Source) -> Iterator[Row]:
     n_zero = 0
     for row in _rows(table, {"term": 0, "category": 1, "weight": 2}, source):
-        # It says that the term is not of the category.
+        # 0 says that the term is not of the category.
         n_zero += row.weight == 0
         if row.weight:
             yield row
-    source.note(n_zero, "line", " with a weight of 0, for a term that is not of the category")
+    source.add_note(n_zero, "line", " with a weight of 0, for a term that is not of the category")
 
 
 def _sentiws_rows(table: Lines, source: Source) -> Iterator[Row]:
@@ -140,13 +142,13 @@ def _sentiws_rows(table: Lines, source: Source) -> Iterator[Row]:
             )
         inflections = rest[1].split(",") if len(rest) == 2 else []
         words = [word.partition("|")[0], *(form for form in inflections if form.strip())]
-        # A form that stands twice in a line, or is the word itself, is no repeated line.
+        # A form that is twice in a line, or is the word itself, is no repeated line.
         for form in dict.fromkeys(form.strip() for form in words):
             yield source.row(line, {"term": form, "weight": rest[0]})
 
 
 def read_jsonl(text: str, source: Source) -> Iterator[Row]:
-    """YIELDS (Row): The objects, one in each line."""
+    """Read the objects, one in each line."""
     for line, content in enumerate(text.splitlines(), start=1):
         if not content.strip():
             continue
