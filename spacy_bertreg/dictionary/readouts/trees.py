@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ..features import Floats
 
 SHARED = {
     "objective": "regression",
@@ -45,8 +45,10 @@ class Trees:
         seed: int,
         weights: Floats | None = None,
     ) -> "Trees":
-        """See `Readout.fit`.
-        RAISES (ImportError): LightGBM is not installed."""
+        """Fit the trees. See `Readout.fit`.
+
+        RAISES (ImportError): LightGBM is not installed.
+        """
         lightgbm = _lightgbm()
         models, centers = [], []
         for target in targets.T:
@@ -71,7 +73,7 @@ class Trees:
 
     @property
     def n_parameters(self) -> int:
-        """See `Readout.n_parameters`. A tree of n leaves has n values and n - 1 thresholds."""
+        """Count the parameters: a tree of n leaves has n values and n - 1 thresholds."""
         leaves = [int(n) for m in self.models for n in re.findall(r"^num_leaves=(\d+)", m, re.M)]
         return sum(2 * n - 1 for n in leaves)
 
@@ -82,9 +84,9 @@ class Trees:
 
     def predict(self, features: Floats) -> Floats:
         """See `Readout.predict`."""
-        return self._each(features) + np.array(self.centers)
+        return self._predict(features) + np.array(self.centers)
 
-    def _each(self, features: Floats, **kwargs: Any) -> Floats:
+    def _predict(self, features: Floats, **kwargs: Any) -> Floats:
         if not len(features):
             return np.zeros((0, len(self.models)))
         # One thread: more would hang in a process that was forked from another.
@@ -92,14 +94,14 @@ class Trees:
         return np.stack(columns, axis=-1)
 
     def shapley(self, features: Floats) -> Floats:
-        """Exact Shapley values of the features (Lundberg et al. 2020, Nature Machine Intelligence
-        2:56-67).
+        """Compute exact Shapley values of the features (Lundberg et al. 2020, Nature Machine
+        Intelligence 2:56-67).
 
         features (ndarray): Shape (documents, features).
         RETURNS (ndarray): Shape (documents, features + 1, targets), last the mean prediction. They
             sum to the prediction.
         """
-        values = self._each(features, pred_contrib=True)
+        values = self._predict(features, pred_contrib=True)
         if self.settings["boosting"] == "rf":
             # LightGBM sums those of a forest's trees, where it averages their predictions.
             values = values / np.array([booster.num_trees() for booster in self._boosters])
@@ -109,9 +111,9 @@ class Trees:
     def contributions(
         self, features: Floats, shares: Floats, documents: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
-        """See `Readout.contributions`. A feature's Shapley value is divided among the terms by the
-        size of their shares in it; that of a feature in which no term has a share belongs to no
-        term."""
+        """Divide each feature's Shapley value among the terms by the size of their shares in it;
+        that of a feature in which no term has a share belongs to no term. See
+        `Readout.contributions`."""
         if not len(features):
             return np.zeros((0, len(self.models))), np.zeros((0, len(self.models)))
         values = self.shapley(features)
@@ -126,12 +128,12 @@ class Trees:
         return base, np.einsum("mf,mft->mt", parts, values[documents])
 
     def to_dict(self) -> dict[str, Any]:
-        """RETURNS (dict): The models as texts, and the targets' means."""
+        """Get the models as texts, and the targets' means."""
         return {"models": list(self.models), "centers": list(self.centers)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Trees":
-        """data (dict): What `to_dict` gave. RETURNS (Trees): The same readout."""
+        """Create the readout from what `to_dict` gave."""
         return cls(tuple(data["models"]), tuple(data["centers"]))
 
     def __reduce__(self) -> tuple[Any, ...]:
