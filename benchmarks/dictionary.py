@@ -151,7 +151,7 @@ def phrase_matcher(nlp: Language) -> Side:
             matches = [Match(index[span.label], span.start, span.end) for span in spans]
             return matches, len(doc) - int(doc.to_array(IS_SPACE).sum())
 
-    dictionary._model.finder._matcher = Finder()
+    dictionary._model.vectorizer._matcher = Finder()
     return through(nlp)
 
 

@@ -1,9 +1,9 @@
 """The terms that a learned list may hold, and where they occur.
 
-Candidates are the words of the texts, and their beginnings: `love` and `love*`. A linear model over
-both gives rare words the weight of their relatives. As a list, in which the most specific term
-counts for a word, it is the same model: each entry then weighs as much as all candidates that match
-it together.
+Candidates are the words of the texts and their stems: `love` and `love*`. A linear model over both
+gives rare words the weight of their relatives. As a list, in which the most specific term counts
+for a word, it is the same model: each entry then weighs as much as all candidates that match it
+together.
 """
 
 from collections import Counter
@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from .features import Floats
 from .globs import escape
 from .lexicon import LEARNED, Lexicon, normalize
 
-# Lengths of the beginnings.
-STEMS = (4, 5)
+STEM_LENGTHS = (4, 5)
 
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Which candidates occur in which documents.
+    """Which candidates occur in which documents: a sparse matrix of documents by candidates.
 
     terms (tuple[str, ...]): The candidates.
     parents (ndarray): For each, the index of the longest other candidate that matches all that it
@@ -38,51 +38,47 @@ class Occurrences:
     parents: NDArray[np.int64]
     documents: NDArray[np.int64]
     candidates: NDArray[np.int64]
-    values: NDArray[np.float64]
+    values: Floats
     n_documents: int
 
-    def of(self, rows: NDArray[np.int64]) -> "Occurrences":
-        """rows (ndarray): Documents, ascending. RETURNS (Occurrences): In those, numbered anew."""
-        number = np.full(self.n_documents, -1)
-        number[rows] = np.arange(len(rows))
-        kept = number[self.documents] >= 0
+    def select(self, rows: NDArray[np.int64]) -> "Occurrences":
+        """Select documents by their indices, ascending, and number them anew."""
+        new_rows = np.full(self.n_documents, -1)
+        new_rows[rows] = np.arange(len(rows))
+        documents = new_rows[self.documents]
+        kept = documents >= 0
         return Occurrences(
             self.terms,
             self.parents,
-            number[self.documents[kept]],
+            documents[kept],
             self.candidates[kept],
             self.values[kept],
             len(rows),
         )
 
-    def weigh(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """weights (ndarray): One for each candidate.
-        RETURNS (ndarray): For each document, the sum of its occurrences' weights times values."""
+    def predict(self, weights: Floats) -> Floats:
+        """Sum for each document the values times the candidates' weights."""
         sums = np.zeros(self.n_documents)
         np.add.at(sums, self.documents, self.values * weights[self.candidates])
         return sums
 
-    def scale(self) -> NDArray[np.float64]:
-        """RETURNS (ndarray): The root mean square of each candidate's column of values."""
-        squares = np.zeros(len(self.terms))
-        np.add.at(squares, self.candidates, self.values**2)
-        return np.sqrt(squares / max(self.n_documents, 1))
+    def to_lexicon(self, weights: Floats, n_terms: int, category: str = LEARNED) -> Lexicon:
+        """Turn a linear model over the candidates into a list.
 
-    def to_lexicon(
-        self, weights: NDArray[np.float64], n_terms: int, category: str = LEARNED
-    ) -> Lexicon:
-        """weights (ndarray): The weight of each candidate in the linear model.
-        n_terms (int): How many candidates to keep: those whose weight times `scale` is greatest.
+        weights (ndarray): The weight of each candidate in the model.
+        n_terms (int): Number of candidates to keep: those with the greatest weight times root mean
+            square of the values.
         category (str): The terms' category.
         RETURNS (Lexicon): The list, in alphabetical order.
         """
-        importance = np.abs(weights) * self.scale()
+        squares = np.zeros(len(self.terms))
+        np.add.at(squares, self.candidates, self.values**2)
+        importance = np.abs(weights) * np.sqrt(squares / max(self.n_documents, 1))
         order = np.argsort(-importance, kind="stable")[:n_terms]
         kept = np.zeros(len(weights), dtype=bool)
         kept[order[importance[order] > 0]] = True
-        own = np.where(kept, weights, 0.0)
-        total = own.copy()
-        # A parent is a shorter stem than its child, and `_candidates` puts those first.
+        total = np.where(kept, weights, 0.0)
+        # `find_candidates` sorts parents, which are shorter stems, before their children.
         for child in np.flatnonzero(self.parents >= 0):
             total[child] += total[self.parents[child]]
         chosen = sorted((self.terms[index], float(total[index])) for index in np.flatnonzero(kept))
@@ -96,23 +92,25 @@ class Occurrences:
 def find_candidates(
     docs: Iterable[Doc], *, attribute: str, case_sensitive: bool, min_documents: int
 ) -> Occurrences:
-    """docs (Iterable[Doc]): The training documents.
+    """Find the candidates in documents.
+
+    docs (Iterable[Doc]): The training documents.
     attribute (str): What of a token counts, "orth_" or "lemma_".
     case_sensitive (bool): Whether "US" and "us" are different words.
-    min_documents (int): In how many documents a candidate must occur.
+    min_documents (int): Number of documents in which a candidate must occur.
     RETURNS (Occurrences): The candidates in them.
     """
     texts = [_words(doc, attribute, case_sensitive) for doc in docs]
     in_documents: Counter[str] = Counter()
     for words in texts:
-        in_documents.update({term for word in words for term in _terms(word)})
+        in_documents.update({term for word in words for term in _candidates(word)})
     frequent = (term for term, n in in_documents.items() if n >= min_documents)
     terms = sorted(frequent, key=lambda term: (not term.endswith("*"), len(term), term))
     index = {term: number for number, term in enumerate(terms)}
     documents, candidates, values = [], [], []
     for number, words in enumerate(texts):
         for word in words:
-            for term in _terms(word):
+            for term in _candidates(word):
                 if term in index:
                     documents.append(number)
                     candidates.append(index[term])
@@ -132,10 +130,10 @@ def _words(doc: Doc, attribute: str, case_sensitive: bool) -> list[str]:
     return [normalize(word, case_sensitive=case_sensitive) for word in words if word]
 
 
-def _terms(word: str) -> list[str]:
+def _candidates(word: str) -> list[str]:
     if not word.isalpha():
         return [escape(word)]
-    return [f"{word[:length]}*" for length in STEMS if length <= len(word)] + [word]
+    return [f"{word[:length]}*" for length in STEM_LENGTHS if length <= len(word)] + [word]
 
 
 def _parent(term: str, index: dict[str, int]) -> int:
@@ -143,20 +141,19 @@ def _parent(term: str, index: dict[str, int]) -> int:
     word = term[:-1] if is_stem else term
     if not word.isalpha():
         return -1
-    for length in reversed(STEMS):
-        # A word as long as a stem is matched by it as well: love* matches love.
-        longest = len(word) - 1 if is_stem else len(word)
-        parent = index.get(f"{word[:length]}*", -1)
-        if length <= longest and parent >= 0:
-            return parent
-    return -1
+    # A word as long as a stem is matched by it as well: love* matches love.
+    longest = len(word) - 1 if is_stem else len(word)
+    stems = (f"{word[:length]}*" for length in reversed(STEM_LENGTHS) if length <= longest)
+    return next((index[stem] for stem in stems if stem in index), -1)
 
 
 def assign_folds(groups: Sequence[str], n_folds: int, seed: int) -> NDArray[np.int64]:
-    """groups (Sequence[str]): The group of each document.
-    n_folds (int): How many folds, if there are as many groups.
+    """Draw folds of documents for cross-validation; groups are kept whole.
+
+    groups (Sequence[str]): The group of each document.
+    n_folds (int): Number of folds, if there are as many groups.
     seed (int): Of the draw.
-    RETURNS (ndarray): For each document the number of its fold; groups are kept whole.
+    RETURNS (ndarray): The fold of each document.
     """
     unique, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     fold_of_group = np.empty(len(unique), dtype=np.int64)

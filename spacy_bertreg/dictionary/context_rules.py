@@ -1,9 +1,9 @@
 """How the words around a term change what it weighs: negation, intensity, contrast, emphasis.
 
 The rules and their constants are those of Hutto, C. J. & Gilbert, E. (2014), VADER: A Parsimonious
-Rule-based Model for Sentiment Analysis of Social Media Text, ICWSM-14. Ours is that they hold
-within a sentence, that an increment is measured in the list's own unit, and that it is shared by
-the terms which it concerns.
+Rule-based Model for Sentiment Analysis of Social Media Text, ICWSM-14. Unlike there, they hold
+within a sentence, increments are measured in the lexicon's unit, and the increment for exclamation
+marks is shared by the sentence's terms.
 """
 
 import math
@@ -21,39 +21,40 @@ from .formats import read_lexicon
 from .lexicon import Lexicon
 from .term_matcher import Match, TermMatcher
 
-SHIPPED = Path(__file__).parent / "context"
+BUNDLED = Path(__file__).parent / "context"
 CATEGORIES = {"negator", "intensifier", "contrast"}
 
-# An intensifier counts less the farther it stands before the term: next to it, one word and two
-# words away, and all the same beyond.
+# Factors of an intensifier next to the term, one word away, and two or more words away.
 DAMPING = (1.0, 0.95, 0.9)
-# Added to a term in capitals, where not all of the sentence is.
+# Added to a term in capitals, unless the whole text is.
 CAPITALS = 0.733
 # Added for each exclamation mark of the sentence, up to four.
 EXCLAMATION = 0.292
 MAX_EXCLAMATIONS = 4
-# The increments above are for a list whose weights are as large as VADER's: this is the mean of
-# their absolute values.
+# The increments above are for weights as large as VADER's: their mean absolute value.
 VADER_UNIT = 1.543
 
 SENTENCE_ENDS = {".", "?", "…", "...", "。", "\uff1f", "؟", "।"}
-# A word, a mark that ends a sentence, one that emphasises it too, or anything else.
+# A word, a mark that ends a sentence, one that also emphasizes it, or anything else.
 TokenKind = Literal["word", ".", "!", "skip"]
 
 
 def read_context(name: str | Path, *, case_sensitive: bool = False) -> Lexicon:
-    """name (str | Path): "en", or a file that `read_lexicon` reads, with the categories `negator`
+    """Read the words that change the weight of terms near them.
+
+    name (str | Path): "en", or a file that `read_lexicon` reads, with the categories `negator`
         (weight: what the term's weight is multiplied by, -0.74 in the paper), `intensifier`
         (weight: what is added to the term's strength, 0.293 or -0.293) and `contrast` (weight: the
         share that what comes before loses and what comes after gains, 0.5).
     case_sensitive (bool): Whether words that differ only in case are different.
-    RETURNS (Lexicon): Those words.
-    RAISES (ValueError, FileNotFoundError): There is no such list, or it has other categories.
+    RETURNS (Lexicon): The words.
+    RAISES (FileNotFoundError): There is no such list.
+    RAISES (ValueError): It has other categories.
     """
-    shipped = SHIPPED / f"{name}.csv"
-    path = shipped if shipped.is_file() else Path(name)
+    bundled = BUNDLED / f"{name}.csv"
+    path = bundled if bundled.is_file() else Path(name)
     if not path.is_file():
-        names = ", ".join(repr(file.stem) for file in sorted(SHIPPED.glob("*.csv")))
+        names = ", ".join(repr(file.stem) for file in sorted(BUNDLED.glob("*.csv")))
         raise FileNotFoundError(f"context is {str(name)!r}. Expected {names}, or a file's path.")
     context = read_lexicon(path, case_sensitive=case_sensitive)
     if unknown := set(context.categories) - CATEGORIES:
@@ -64,7 +65,7 @@ def read_context(name: str | Path, *, case_sensitive: bool = False) -> Lexicon:
 
 
 class ContextRules:
-    """Gives each match its weight in its context."""
+    """Changes the weight of each match by its context."""
 
     def __init__(
         self,
@@ -75,10 +76,12 @@ class ContextRules:
         window: int = 3,
         case_sensitive: bool = False,
     ) -> None:
-        """tokenizer (Tokenizer): The pipeline's.
+        """Create the rules.
+
+        tokenizer (Tokenizer): The pipeline's.
         context (Lexicon): What `read_context` gave.
         lexicon (Lexicon): The terms whose weights change.
-        window (int): How many words before a term matter to it.
+        window (int): Number of words before a term that can change its weight.
         case_sensitive (bool): Whether "Not" and "not" are different words.
         """
         self._matcher = TermMatcher(tokenizer, context, case_sensitive=case_sensitive)
@@ -92,14 +95,17 @@ class ContextRules:
         self._units = {c: sum(values) / len(values) / VADER_UNIT for c, values in sizes.items()}
 
     def __call__(self, doc: Doc, matches: Sequence[Match]) -> list[float]:
-        """doc (Doc): The document. matches (Sequence[Match]): Terms found in it, in order.
-        RETURNS (list[float]): The weight of each match in its context.
+        """Compute the weight of each match in its context.
+
+        doc (Doc): The document.
+        matches (Sequence[Match]): Terms found in it, in order.
+        RETURNS (list[float]): The weights.
         """
         if not matches:
             return []
         strings = doc.vocab.strings
-        kinds = [self._kind(key, strings) for key in doc.to_array(ORTH).tolist()]
-        sentences = _sentences(kinds)
+        kinds = [self._kind(word, strings) for word in doc.to_array(ORTH).tolist()]
+        sentences = _sentence_numbers(kinds)
         marks = Counter(s for s, kind in zip(sentences, kinds, strict=True) if kind == "!")
         categories = [self._lexicon.categories[match.entry] for match in matches]
         sharing = Counter((sentences[m.start], c) for m, c in zip(matches, categories, strict=True))
@@ -113,7 +119,7 @@ class ContextRules:
         weights = []
         for match, category in zip(matches, categories, strict=True):
             sentence = sentences[match.start]
-            added, factor = self._words_before(match.start, kinds, modifiers)
+            added, factor = self._modify(match.start, kinds, modifiers)
             if mixed_case and doc[match.start : match.end].text.isupper():
                 added += CAPITALS
             n_marks = min(marks[sentence], MAX_EXCLAMATIONS)
@@ -126,11 +132,10 @@ class ContextRules:
             weights.append(math.copysign(strength, weight) * factor if weight else 0.0)
         return weights
 
-    def _words_before(
+    def _modify(
         self, start: int, kinds: list[TokenKind], modifiers: dict[int, int]
     ) -> tuple[float, float]:
-        """RETURNS (tuple[float, float]): What the words before a term add to its strength, and
-        what they multiply its weight by."""
+        """Get what the words before a term add to its strength, and multiply its weight by."""
         added, factor, distance = 0.0, 1.0, 0
         for token in range(start - 1, -1, -1):
             if kinds[token] in (".", "!") or distance == self._window:
@@ -147,23 +152,21 @@ class ContextRules:
             distance += 1
         return added, factor
 
-    def _kind(self, key: int, strings: StringStore) -> TokenKind:
-        kind = self._kinds.get(key)
-        if kind is None:
-            text = strings[key]
-            if "!" in text and not any(map(str.isalnum, text)):
+    def _kind(self, word: int, strings: StringStore) -> TokenKind:
+        if word not in self._kinds:
+            text = strings[word]
+            is_word = any(map(str.isalnum, text))
+            kind: TokenKind = "word" if is_word else "skip"
+            if "!" in text and not is_word:
                 kind = "!"
             elif text in SENTENCE_ENDS:
                 kind = "."
-            else:
-                kind = "word" if any(map(str.isalnum, text)) else "skip"
-            self._kinds[key] = kind
-        return kind
+            self._kinds[word] = kind
+        return self._kinds[word]
 
 
-def _sentences(kinds: Sequence[TokenKind]) -> list[int]:
-    """RETURNS (list[int]): The number of each token's sentence. The marks that end it belong to
-    it."""
+def _sentence_numbers(kinds: Sequence[TokenKind]) -> list[int]:
+    """Number each token's sentence. The marks that end a sentence belong to it."""
     numbers, number, ended = [], 0, False
     for kind in kinds:
         if kind == "word" and ended:

@@ -1,46 +1,62 @@
-"""How much of a given list occurs in the training texts, and why some of it never can."""
+"""How much of a given lexicon occurs in the training texts, and why some of it never can."""
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
 
-from .cuts import TermCutter
+from wasabi import msg
+
 from .globs import has_wildcard
 from .lexicon import Lexicon
+from .term_tokenizer import TermTokenizer
 
-# A list is of no use where fewer of its terms occur than both of these: a short list in few texts
+# A lexicon is of no use where fewer of its terms occur than both of these: a short one in few texts
 # may well have fewer than ten, and a long one of another language has some by chance.
 MIN_TERMS = 10
 MIN_SHARE = 0.01
-# So many terms that never can occur are named.
+# Number of terms named that can't occur.
 N_NAMED = 3
 
 # Not as in an emoticon, o_o.
 UNDERSCORE = re.compile(r"[^\W\d_]{2}_[^\W\d_]|[^\W\d_]_[^\W\d_]{2}")
 
 
-class Coverage(NamedTuple):
-    """What there is to say of a list after fitting.
+def report_coverage(
+    given: Lexicon,
+    frequency: Sequence[int],
+    n_documents: int,
+    name: str,
+    tokenizer: TermTokenizer,
+) -> None:
+    """Print how much of a lexicon occurs, or warn if it is hardly any. See `describe_coverage`."""
+    message, is_poor = describe_coverage(given, frequency, n_documents, name, tokenizer)
+    if is_poor:
+        warnings.warn(
+            f"{message} Expected a list in the language of the texts, its terms written as they "
+            "are in them.",
+            stacklevel=4,
+        )
+    else:
+        msg.info(message)
 
-    message (str): How many terms occur, and what was merged or left out.
-    is_poor (bool): Whether hardly any does.
+
+def describe_coverage(
+    given: Lexicon,
+    frequency: Sequence[int],
+    n_documents: int,
+    name: str,
+    tokenizer: TermTokenizer,
+) -> tuple[str, bool]:
+    """Describe how much of a lexicon occurs, and what was merged or left out of it.
+
+    given (Lexicon): The lexicon as read.
+    frequency (Sequence[int]): Number of training documents in which each of its terms was matched.
+    n_documents (int): Number of training documents.
+    name (str): Name of the lexicon in the message.
+    tokenizer (TermTokenizer): Tokenizes terms as the texts are tokenized.
+    RETURNS (tuple[str, bool]): The message, and whether hardly any term occurs.
     """
-
-    message: str
-    is_poor: bool
-
-
-def coverage(
-    given: Lexicon, frequency: Iterable[int], n_documents: int, name: str, cutter: TermCutter
-) -> Coverage:
-    """given (Lexicon): The list as read.
-    frequency (Iterable[int]): In how many training documents each of its terms counted.
-    n_documents (int): The number of training documents.
-    name (str): What to call the list.
-    cutter (TermCutter): Cuts terms as the texts are cut.
-    RETURNS (Coverage): What there is to say.
-    """
-    terms = set(given.terms)
+    terms = dict.fromkeys(given.terms)
     found = {term for term, n in zip(given.terms, frequency, strict=True) if n}
     message = (
         f"{name}: {len(found):,} of {len(terms):,} terms occur in the {n_documents:,} training "
@@ -48,24 +64,22 @@ def coverage(
     )
     if given.notes:
         message += f" Of the file: {'; '.join(given.notes)}."
-    missing = [term for term in dict.fromkeys(given.terms) if term not in found]
-    reasons = [(term, reason) for term in missing if (reason := why_never(term, cutter))]
+    missing = ((term, unmatchable_reason(term, tokenizer)) for term in terms if term not in found)
+    reasons = [f"{term!r} ({reason})" for term, reason in missing if reason]
     if reasons:
-        named = "; ".join(f"{term!r} ({reason})" for term, reason in reasons[:N_NAMED])
         more = f"; and {len(reasons) - N_NAMED:,} more" if len(reasons) > N_NAMED else ""
-        message += f" Not to be found as written: {named}{more}."
-    is_poor = not found or len(found) < min(MIN_TERMS, MIN_SHARE * len(terms))
-    return Coverage(message, is_poor)
+        message += f" Not to be found as written: {'; '.join(reasons[:N_NAMED])}{more}."
+    return message, not found or len(found) < min(MIN_TERMS, MIN_SHARE * len(terms))
 
 
-def why_never(term: str, cutter: TermCutter) -> str | None:
-    """RETURNS (str | None): Why no text, as texts are usually written, holds the term."""
+def unmatchable_reason(term: str, tokenizer: TermTokenizer) -> str | None:
+    """Say why no text in usual spelling can hold a term; None if one can."""
     if UNDERSCORE.search(term):
         return "an underscore, where texts have a space"
-    for part in term.split():
-        if "[" not in part and has_wildcard(part[1:-1]):
-            text = part[0] + part[1:-1].replace("*", "'").replace("?", "'") + part[-1]
-            words = cutter.words(text)
-            if len(words) > 1 and len(cutter([part])[0]) == 1:
-                return f'a wildcard stands for a part of one word, and "{text}" is {len(words)}'
+    for word in term.split():
+        if "[" not in word and has_wildcard(word[1:-1]):
+            text = word[0] + word[1:-1].replace("*", "'").replace("?", "'") + word[-1]
+            tokens = tokenizer.split(text)
+            if len(tokens) > 1 and len(tokenizer([word])[0]) == 1:
+                return f'a wildcard stands for a part of one word, and "{text}" is {len(tokens)}'
     return None

@@ -1,16 +1,13 @@
 """Sparse linear weights."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .candidates import Occurrences
+from .features import Floats
 
-Floats = NDArray[np.float64]
-
-# How much of the penalty is on the sum of the weights' absolute values, which makes weights zero;
+# Share of the penalty that is on the sum of the weights' absolute values, which makes weights zero;
 # the rest is on the sum of their squares.
 L1_SHARE = 0.5
 # Penalties as shares of the one at which all weights are zero, from strong to weak.
@@ -29,9 +26,18 @@ class ElasticNet:
     def fit(
         self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None
     ) -> Iterator[Floats]:
-        """See `Learner.fit`: the penalties from strong to weak.
-        RAISES (ImportError): scikit-learn is not installed."""
-        linear_model, sparse = _scikit_learn()
+        """Fit the penalties from strong to weak. See `WeightEstimator.fit`.
+
+        RAISES (ImportError): scikit-learn is not installed.
+        """
+        try:
+            from scipy import sparse
+            from sklearn import linear_model
+        except ImportError as error:
+            raise ImportError(
+                'learn = "elastic_net" takes scikit-learn: pip install '
+                "'spacy-bertreg[dictionary]'"
+            ) from error
         X = sparse.csc_matrix(
             (occurrences.values, (occurrences.documents, occurrences.candidates)),
             shape=(occurrences.n_documents, len(occurrences.terms)),
@@ -47,14 +53,3 @@ class ElasticNet:
             model.set_params(alpha=max(greatest * penalty, 1e-12))
             model.fit(X, target, sample_weight=weights)
             yield model.coef_.copy()
-
-
-def _scikit_learn() -> tuple[Any, Any]:
-    try:
-        from scipy import sparse
-        from sklearn import linear_model
-    except ImportError as error:
-        raise ImportError(
-            "learn = \"elastic_net\" takes scikit-learn: pip install 'spacy-bertreg[dictionary]'"
-        ) from error
-    return linear_model, sparse

@@ -1,8 +1,9 @@
-"""Puts a dictionary together: terms given and learned, their context, and the readout."""
+"""Fits a dictionary: learns terms, if wished, and the readout."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,102 +12,137 @@ from spacy.tokens import Doc
 from ..data.covariates import CovariateScale
 from .candidates import assign_folds, find_candidates
 from .context_rules import read_context
-from .learning import Learned, Method, learn_lexicon
-from .lexicon import Lexicon
-from .model import DictionaryModel, TermFinder, with_statistics
+from .coverage import report_coverage
+from .features import Floats
+from .formats import Duplicates, read_lexicon
+from .learning import CrossFittedLexicon, Method, learn_lexicon
+from .lexicon import LEARNED, Lexicon
+from .model import DictionaryModel, add_statistics
 from .readouts import Readout
 from .readouts.ridge import Ridge
-
-Floats = NDArray[np.float64]
+from .term_tokenizer import TermTokenizer
+from .vectorizer import LexiconVectorizer, MatchSettings
 
 N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a dictionary is made from.
+
+    component (str): The component's name, for the errors.
+    lexicon (str | Path | None): The term list's file; see `read_lexicon` for the formats.
+    duplicates (str): Which weight counts of a term that has several in a category: of the "first"
+        or "last" of its lines, or their "mean"; "error" for none.
+    encoding (str): The encoding of that file.
+    learn (str | None): How to learn a list from the examples: "sensitivity", "elastic_net", or None
+        for not at all.
+    n_terms (int): Number of terms to learn, for each target.
+    min_documents (int): Number of documents in which a term must occur to be learned.
+    context (str | Path | None): Words that change the weight of terms near them: "en", or a file;
+        see `read_context`. None for no such rules.
+    seed (int): Of everything random.
+    """
+
+    component: str
+    lexicon: str | Path | None
+    duplicates: str
+    encoding: str
+    learn: str | None
+    n_terms: int
+    min_documents: int
+    context: str | Path | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        where = f"[initialize.components.{self.component}]"
+        methods = get_args(Method)
+        if not self.lexicon and not self.learn:
+            raise ValueError(
+                f"Component {self.component!r} has no lexicon. Expected lexicon, the path of a "
+                f"term list, or learn, one of {', '.join(methods)}, in {where}."
+            )
+        choices = {"learn": (*methods, None, ""), "duplicates": get_args(Duplicates)}
+        for setting, expected in choices.items():
+            if (value := getattr(self, setting)) not in expected:
+                raise ValueError(
+                    f"{setting} is {value!r} in {where}. Expected one of "
+                    f"{', '.join(repr(choice) for choice in expected if choice)}."
+                )
+        for setting in ("n_terms", "min_documents"):
+            if (number := getattr(self, setting)) < 1:
+                raise ValueError(f"{setting} is {number} in {where}. Expected 1 or more.")
+
+    def read_lexicon(self, *, case_sensitive: bool) -> Lexicon:
+        """Read the given terms; empty for none."""
+        if not self.lexicon:
+            return Lexicon()
+        given = read_lexicon(
+            self.lexicon,
+            case_sensitive=case_sensitive,
+            duplicates=self.duplicates,  # type: ignore[arg-type]
+            encoding=self.encoding,
+        )
+        if self.learn and any(given.is_learned):
+            raise ValueError(
+                f"{self.lexicon} has a category {LEARNED!r}, which is for learned terms."
+            )
+        return given
 
 
 def fit_dictionary(
     docs: Sequence[Doc],
     groups: Sequence[str],
     targets: dict[str, Floats],
+    weights: Floats,
     *,
-    make_finder: Callable[[Lexicon, Lexicon], TermFinder],
+    settings: FitSettings,
+    matching: MatchSettings,
     readout: type[Readout],
     covariates: CovariateScale,
-    component: str,
-    given: Lexicon,
-    learn: Method | None,
-    n_terms: int,
-    min_documents: int,
-    context: str | Path | None,
-    seed: int,
-    case_sensitive: bool,
-    attribute: str,
-    weights: Floats,
 ) -> DictionaryModel:
-    """docs (Sequence[Doc]): The training documents.
+    """Fit a dictionary to documents.
+
+    docs (Sequence[Doc]): The training documents.
     groups (Sequence[str]): The group of each.
     targets (dict[str, ndarray]): Values by target, NaN where unknown.
-    make_finder (Callable): Gives the finder of a lexicon's terms, with a context.
-    readout (type[Readout]): Which readout to fit.
-    covariates (CovariateScale): What goes to the readout beside the terms.
-    component (str): The component's name, for the errors.
-    given (Lexicon): The given terms; empty for none.
-    attribute (str): What of a token is compared with a term, "orth_" or "lemma_".
     weights (ndarray): How much each document counts, 0 for not at all.
-    Others: See `DictionaryRegressor.initialize`.
+    settings (FitSettings): What the dictionary is made from.
+    matching (MatchSettings): How terms are matched.
+    readout (type[Readout]): The readout to fit.
+    covariates (CovariateScale): What goes to the readout beside the terms.
     RETURNS (DictionaryModel): The fitted model.
-    RAISES (ValueError): Nothing could be learned, or the context can't be read.
+    RAISES (ValueError): A list can't be read, nothing could be learned, or too few documents have a
+        value for a target.
     """
-    # In the order of their texts, so that the order in which they come makes no difference.
+    given = settings.read_lexicon(case_sensitive=matching.case_sensitive)
+    rules = Lexicon()
+    if settings.context:
+        rules = read_context(settings.context, case_sensitive=matching.case_sensitive)
+    # Sorted, so that the order of the documents makes no difference.
     columns = [*targets.values(), weights]
     used = np.flatnonzero(weights).tolist()
     order = sorted(used, key=lambda i: (docs[i].text, *(c[i] for c in columns)))
     docs = [docs[i] for i in order]
-    # LightGBM's limits on the sum of weights in a leaf are for weights of about 1.
-    counts = None if np.ptp(weights[order]) == 0 else weights[order] / weights[order].mean()
     targets = {name: values[order] for name, values in targets.items()}
     values = np.stack(list(targets.values()), axis=1)
-    folds = assign_folds([groups[i] for i in order], N_FOLDS, seed)
-    rules = read_context(context, case_sensitive=case_sensitive) if context else Lexicon()
+    # LightGBM's limits on the sum of weights in a leaf are for weights of about 1.
+    counts = None if np.ptp(weights[order]) == 0 else weights[order] / weights[order].mean()
+    folds = assign_folds([groups[i] for i in order], N_FOLDS, settings.seed)
 
-    # For each document the list that is read in it, to fit the readout.
-    seen = np.zeros(len(docs), dtype=np.int64)
-    lists = [given]
-    if learn:
-        missed = targets
+    learned = CrossFittedLexicon(Lexicon(), {})
+    if settings.learn:
+        unexplained = targets
         if given:
             # What the given terms explain does not have to be learned.
-            own = make_finder(given, rules)
-            _, matches = own(docs)
-            features = own.features.sums(own.features.shares(matches), matches)
+            features = LexiconVectorizer(given, rules, matching)(docs).features
             explained = Ridge.fit(features, values, weights=counts).predict(features)
-            missed = dict(zip(targets, (values - explained).T, strict=True))
-        learned = _learn(
-            learn,
-            docs,
-            missed,
-            folds,
-            counts,
-            n_terms,
-            min_documents,
-            seed,
-            case_sensitive,
-            attribute,
-        )
-        lists = [given + learned.lexicon, *(given + part for part in learned.by_fold)]
-        seen = 1 + np.unique(folds, return_inverse=True)[1]
-    terms = lists[0]
-    finder = make_finder(terms, rules)
-    features = np.zeros((len(docs), len(finder.features.names)))
-    n_words = np.zeros(len(docs), dtype=np.int64)
-    for number in np.unique(seen):
-        rows = np.flatnonzero(seen == number)
-        own = finder if number == 0 else make_finder(lists[number], rules)
-        _, matches = own([docs[row] for row in rows])
-        n_words[rows] = matches.n_words
-        sums = own.features.sums(own.features.shares(matches), matches)
-        for column, name in enumerate(finder.features.names):
-            if name in own.features.names:
-                features[rows, column] = sums[:, own.features.names.index(name)]
-    # A document without words is not evidence of what documents without terms are like.
+            unexplained = dict(zip(targets, (values - explained).T, strict=True))
+        learned = _learn(docs, unexplained, folds, counts, settings, matching)
+    vectorizer = LexiconVectorizer(given + learned.lexicon, rules, matching)
+    by_fold = {fold: given + lexicon for fold, lexicon in learned.by_fold.items()}
+    features, n_words = _features(docs, folds, vectorizer, by_fold)
+    # A document without words is no evidence of what documents without terms are like.
     rows = np.flatnonzero(n_words > 0)
     for name, column in zip(targets, values[rows].T, strict=True):
         n_known = int((~np.isnan(column)).sum())
@@ -115,43 +151,80 @@ def fit_dictionary(
                 f"{n_known} training documents have words and a value for the target {name!r}. "
                 f"Expected {readout.min_documents} at least for this readout."
             )
-    features = np.hstack([features, covariates(docs, component)])
-    fitted = readout.fit(
-        features[rows], values[rows], folds[rows], seed, None if counts is None else counts[rows]
-    )
+    features = np.hstack([features, covariates(docs, settings.component)])
+    row_counts = None if counts is None else counts[rows]
+    fitted = readout.fit(features[rows], values[rows], folds[rows], settings.seed, row_counts)
     means = tuple(_mean(column, counts) for column in values.T)
-    model = DictionaryModel(terms, rules, fitted, finder, means, covariates, component)
-    return replace(model, lexicon=with_statistics(terms, model.explain(docs)))
+    model = DictionaryModel(vectorizer, fitted, means, covariates)
+    vectorizer.lexicon = add_statistics(vectorizer.lexicon, model.explain(docs))
+    if settings.lexicon:
+        report_coverage(
+            given,
+            vectorizer.lexicon.document_frequency[: len(given)],
+            len(docs),
+            Path(settings.lexicon).name,
+            TermTokenizer(matching.tokenizer, case_sensitive=matching.case_sensitive),
+        )
+    return model
+
+
+def _learn(
+    docs: Sequence[Doc],
+    targets: dict[str, Floats],
+    folds: NDArray[np.int64],
+    weights: Floats | None,
+    settings: FitSettings,
+    matching: MatchSettings,
+) -> CrossFittedLexicon:
+    candidates = find_candidates(
+        docs,
+        attribute="lemma_" if matching.match_on == "lemma" else "orth_",
+        case_sensitive=matching.case_sensitive,
+        min_documents=settings.min_documents,
+    )
+    if not candidates.terms:
+        raise ValueError(
+            f"No word occurs in {settings.min_documents} of the {len(docs)} training documents, so "
+            "no list can be learned. Expected a lower min_documents, or more documents."
+        )
+    learned = learn_lexicon(
+        settings.learn,  # type: ignore[arg-type]
+        candidates,
+        targets,
+        folds,
+        n_terms=settings.n_terms,
+        seed=settings.seed,
+        weights=weights,
+    )
+    if not learned.lexicon:
+        raise ValueError("No word predicts the target, so the learned list is empty.")
+    return learned
+
+
+def _features(
+    docs: Sequence[Doc],
+    folds: NDArray[np.int64],
+    vectorizer: LexiconVectorizer,
+    by_fold: dict[int, Lexicon],
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Compute the features of the documents and their numbers of words. With learned lexicons, the
+    features of a fold come from the lexicon that was learned without it."""
+    if not by_fold:
+        found = vectorizer(docs)
+        return found.features, found.table.n_words
+    features = np.zeros((len(docs), len(vectorizer.feature_names)))
+    n_words = np.zeros(len(docs), dtype=np.int64)
+    for fold, lexicon in by_fold.items():
+        rows = np.flatnonzero(folds == fold)
+        held_out = LexiconVectorizer(lexicon, vectorizer.context, vectorizer.settings)
+        found = held_out([docs[row] for row in rows.tolist()])
+        n_words[rows] = found.table.n_words
+        for column, name in enumerate(vectorizer.feature_names):
+            if name in held_out.feature_names:
+                features[rows, column] = found.features[:, held_out.feature_names.index(name)]
+    return features, n_words
 
 
 def _mean(values: Floats, weights: Floats | None) -> float:
     known = ~np.isnan(values)
     return float(np.average(values[known], weights=None if weights is None else weights[known]))
-
-
-def _learn(
-    method: Method,
-    docs: Sequence[Doc],
-    targets: dict[str, Floats],
-    folds: NDArray[np.int64],
-    weights: Floats | None,
-    n_terms: int,
-    min_documents: int,
-    seed: int,
-    case_sensitive: bool,
-    attribute: str,
-) -> Learned:
-    occurrences = find_candidates(
-        docs, attribute=attribute, case_sensitive=case_sensitive, min_documents=min_documents
-    )
-    if not occurrences.terms:
-        raise ValueError(
-            f"No word occurs in {min_documents} of the {len(docs)} training documents, so no list "
-            "can be learned. Expected a lower min_documents, or more documents."
-        )
-    learned = learn_lexicon(
-        method, occurrences, targets, folds, n_terms=n_terms, seed=seed, weights=weights
-    )
-    if not learned.lexicon:
-        raise ValueError("No word predicts the target, so the learned list is empty.")
-    return learned

@@ -1,6 +1,6 @@
-"""A list of terms learned from texts and their targets."""
+"""Learns a list of terms from texts and their targets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,17 +10,17 @@ from tqdm import tqdm
 
 from .candidates import Occurrences
 from .elastic_net import ElasticNet
+from .features import Floats
 from .lexicon import LEARNED, Lexicon
 from .sensitivity import Sensitivity
 
 Method = Literal["sensitivity", "elastic_net"]
-Floats = NDArray[np.float64]
 
 
-class Learner(Protocol):
-    """Fits weights of candidates for several settings, from simple to complex.
+class WeightEstimator(Protocol):
+    """Estimates weights of candidates with several settings, from simple to complex.
 
-    n_settings (int): How many.
+    n_settings (int): Number of settings.
     """
 
     n_settings: int
@@ -28,27 +28,29 @@ class Learner(Protocol):
     def fit(
         self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None
     ) -> Iterator[Floats]:
-        """occurrences (Occurrences): Of the candidates in the documents.
-        target (ndarray): Standardised, shape (documents,).
-        last (int): Stop after the setting of this number.
+        """Estimate the candidates' weights.
+
+        occurrences (Occurrences): The candidates' occurrences in the documents.
+        target (ndarray): Standardized, shape (documents,).
+        last (int): Index of the last setting to fit.
         weights (ndarray | None): How much each document counts, above 0; None for all the same.
         YIELDS (ndarray): For each setting, the weight of each candidate.
         """
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What was learned.
+class CrossFittedLexicon:
+    """A learned list, and lists that were learned without a fold.
 
     lexicon (Lexicon): The list, from all training documents. Of several targets, each has its own
         category: "learned:TARGET".
-    by_fold (tuple[Lexicon, ...]): For each fold, the list from the documents of the others. On the
-        fold's own documents it does as well as the final list on new ones, so readouts are fitted
-        to these.
+    by_fold (dict[int, Lexicon]): For each fold, the list from the documents of the others. On the
+        fold's documents it does as well as the final list on new ones, so readouts are fitted to
+        these.
     """
 
     lexicon: Lexicon
-    by_fold: tuple[Lexicon, ...]
+    by_fold: dict[int, Lexicon]
 
 
 def learn_lexicon(
@@ -60,23 +62,25 @@ def learn_lexicon(
     n_terms: int,
     seed: int,
     weights: Floats | None = None,
-) -> Learned:
+) -> CrossFittedLexicon:
     """Learn weights for each target. The method's setting is the one whose lists, from the
     documents of all folds but one, correlate best with the target in that one.
 
     method (str): "sensitivity" or "elastic_net".
-    occurrences (Occurrences): Of the candidates in the training documents.
+    occurrences (Occurrences): The candidates' occurrences in the training documents.
     targets (dict[str, ndarray]): Values by target, NaN where unknown.
     folds (ndarray): The fold of each document.
-    n_terms (int): How many terms to keep for each target.
+    n_terms (int): Number of terms to keep for each target.
     seed (int): Of everything random.
     weights (ndarray | None): How much each document counts, above 0; None for all the same.
-    RETURNS (Learned): The list.
+    RETURNS (CrossFittedLexicon): The learned lists.
     RAISES (ImportError): elastic_net without scikit-learn.
     RAISES (ValueError): The documents with a value for a target are of fewer than two folds.
     """
-    learner: Learner = ElasticNet() if method == "elastic_net" else Sensitivity(seed)
-    lists = []
+    estimator: WeightEstimator = ElasticNet() if method == "elastic_net" else Sensitivity(seed)
+    fold_numbers = np.unique(folds).tolist()
+    final = Lexicon()
+    by_fold = dict.fromkeys(fold_numbers, Lexicon())
     for target, values in targets.items():
         category = LEARNED if len(targets) == 1 else f"{LEARNED}:{target}"
         known = np.flatnonzero(~np.isnan(values))
@@ -85,42 +89,36 @@ def learn_lexicon(
                 f"All documents with a value for the target {target!r} are of one group. Expected "
                 "several, of which some can be held out while a list is learned from the others."
             )
-        own_weights = None if weights is None else weights[known]
-        mean = np.average(values[known], weights=own_weights)
+        counts = None if weights is None else weights[known]
+        mean = np.average(values[known], weights=counts)
         std = values[known].std() or 1.0
-        standardised = (values - mean) / std
-        fitted = []
-        predicted = np.zeros((learner.n_settings, len(values)))
-        for fold in _progress(np.unique(folds), f"Learning {method} for {target}"):
+        standardized = (values - mean) / std
+        predicted = np.zeros((estimator.n_settings, len(values)))
+        fitted = {}
+        title = f"Learning {method} for {target}"
+        # The progress bar is silent where the output is not a terminal.
+        for fold in tqdm(fold_numbers, desc=title, unit="fold", leave=False, disable=None):
             train, held_out = known[folds[known] != fold], known[folds[known] == fold]
-            settings = list(
-                learner.fit(
-                    occurrences.of(train),
-                    standardised[train],
-                    learner.n_settings - 1,
-                    None if weights is None else weights[train],
-                )
-            )
-            for setting, candidate_weights in enumerate(settings):
-                predicted[setting, held_out] = occurrences.of(held_out).weigh(candidate_weights)
-            fitted.append((settings, occurrences.of(train)))
-        fits = [_correlation(p[known], values[known], own_weights) for p in predicted]
+            seen = occurrences.select(train)
+            fold_counts = None if weights is None else weights[train]
+            last = estimator.n_settings - 1
+            settings = list(estimator.fit(seen, standardized[train], last, fold_counts))
+            for setting, term_weights in enumerate(settings):
+                predicted[setting, held_out] = occurrences.select(held_out).predict(term_weights)
+            fitted[fold] = settings, seen
+        fits = [_correlation(p[known], values[known], counts) for p in predicted]
         best = int(np.argmax(fits))
-        *_, final = learner.fit(occurrences.of(known), standardised[known], best, own_weights)
-        own = [(final, occurrences.of(known)), *((w[best], seen) for w, seen in fitted)]
-        lists.append([seen.to_lexicon(w * std, n_terms, category) for w, seen in own])
-    merged = [sum(parts, Lexicon()) for parts in zip(*lists, strict=True)]
-    return Learned(merged[0], tuple(merged[1:]))
+        seen = occurrences.select(known)
+        *_, term_weights = estimator.fit(seen, standardized[known], best, counts)
+        final += seen.to_lexicon(term_weights * std, n_terms, category)
+        for fold, (settings, seen) in fitted.items():
+            by_fold[fold] += seen.to_lexicon(settings[best] * std, n_terms, category)
+    return CrossFittedLexicon(final, by_fold)
 
 
 def _correlation(predicted: Floats, observed: Floats, weights: Floats | None) -> float:
-    # And not the error: it is for the readout to find the right scale.
+    # Not the error, as the readout is to find the right scale.
     if predicted.std() == 0 or observed.std() == 0:
         return -1.0
     (a, covariance), (_, b) = np.cov(predicted, observed, aweights=weights)
     return float(covariance / np.sqrt(a * b))
-
-
-def _progress(folds: Iterable[np.int64], title: str) -> Iterable[np.int64]:
-    # Silent where the output is not a terminal.
-    return tqdm(list(folds), desc=title, unit="fold", leave=False, disable=None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 GIVEN = "given"
 LEARNED = "learned"
 
-# Marks that are set for one another, in each group first the one that stands for all.
+# Marks that are used for one another. The first of each group stands for all.
 APOSTROPHES = "'\u2019\u2018\u201a\u201b\u02bc\u00b4\u2032"
 QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033'
 DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -21,17 +21,17 @@ _PLAIN = str.maketrans({c: g[0] for g in (APOSTROPHES, QUOTES, DASHES) for c in 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Terms with their weights, each in a category. A term may stand in several categories.
+    """Terms with their weights, each in a category. A term may be in several categories.
 
     terms (tuple[str, ...]): Words or phrases, with `*`, `?` and `[...]` as wildcards.
     categories (tuple[str, ...]): The category of each term.
     weights (tuple[float, ...]): The weight of each term, finite.
-    document_frequency (tuple[int, ...]): In how many training documents each term counted. Empty
-        before initialization.
-    contribution (ndarray): What each term added to the prediction of a training document that
-        holds it, on average, in the targets' units; shape (terms, targets). NaN where no document
-        holds it. Empty before initialization.
-    notes (tuple[str, ...]): What of its file was merged or left out, where it was read from one.
+    document_frequency (tuple[int, ...]): Number of training documents in which each term was
+        matched. Empty before initialization.
+    contribution (ndarray): Mean contribution of each term to the prediction of a training document
+        that holds it, in the targets' units; shape (terms, targets). NaN where no document holds
+        it. Empty before initialization.
+    notes (tuple[str, ...]): What of its file was merged or left out, if it was read from one.
     """
 
     terms: tuple[str, ...] = ()
@@ -48,8 +48,13 @@ class Lexicon:
 
     @property
     def category_names(self) -> tuple[str, ...]:
-        """RETURNS (tuple[str, ...]): Each category once, in alphabetical order."""
+        """Get each category once, in alphabetical order."""
         return tuple(sorted(set(self.categories)))
+
+    @property
+    def is_learned(self) -> list[bool]:
+        """Get for each term whether it was learned, for one target or for all."""
+        return [category.partition(":")[0] == LEARNED for category in self.categories]
 
     def __add__(self, other: "Lexicon") -> "Lexicon":
         return Lexicon(
@@ -59,9 +64,11 @@ class Lexicon:
         )
 
     def to_csv(self, targets: Iterable[str] = ()) -> str:
-        """targets (Iterable[str]): Names of the targets, for the contributions' columns.
-        RETURNS (str): A CSV table with the columns term, category and weight, and, of a fitted
-            list, document_frequency and for each target contribution:TARGET. Numbers are exact.
+        """Write the lexicon as a CSV table. Numbers are exact.
+
+        targets (Iterable[str]): Names of the targets, for the contributions' columns.
+        RETURNS (str): The columns term, category and weight, and, of a fitted lexicon,
+            document_frequency and for each target contribution:TARGET.
         """
         columns: dict[str, Iterable] = {
             "term": self.terms,
@@ -81,9 +88,12 @@ class Lexicon:
 
 
 def normalize(text: str, *, case_sensitive: bool) -> str:
-    """RETURNS (str): What is compared of a term and of a word: one form for each way to encode an
-    accent, one for all apostrophes, quotes and dashes, and, unless case matters, one for upper and
-    lower case ("Straße", "STRASSE"). White space is one space.
+    """Normalize a term or a word for comparison.
+
+    text (str): The term or word.
+    case_sensitive (bool): Whether to keep upper and lower case apart ("Straße", "STRASSE").
+    RETURNS (str): One form for all encodings of an accent, one for all apostrophes, quotes and
+        dashes, and one space for white space.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
@@ -93,8 +103,3 @@ def normalize(text: str, *, case_sensitive: bool) -> str:
     elif not case_sensitive:
         text = text.lower()
     return " ".join(text.split())
-
-
-def is_learned(category: str) -> bool:
-    """RETURNS (bool): Whether the terms of the category are learned, for one target or for all."""
-    return category.partition(":")[0] == LEARNED

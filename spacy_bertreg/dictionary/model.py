@@ -1,88 +1,36 @@
-"""What `dictionary_regressor` has learned: terms, the rules for their context, and the readout."""
+"""What `dictionary_regressor` learns: the terms, the rules for their context, and the readout."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from ..data.covariates import CovariateScale
-from .context_rules import ContextRules
-from .features import Matches, TermFeatures
+from .features import Floats, MatchTable
 from .lexicon import Lexicon
 from .readouts import Readout
-from .term_matcher import Match, MatchOn, TermMatcher
-
-Floats = NDArray[np.float64]
-
-
-class TermFinder:
-    """Finds terms and turns them into features."""
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        lexicon: Lexicon,
-        context: Lexicon,
-        *,
-        case_sensitive: bool,
-        match_on: MatchOn,
-        window: int,
-    ) -> None:
-        """tokenizer (Tokenizer): The pipeline's.
-        lexicon (Lexicon): The terms.
-        context (Lexicon): Words that change the weight of terms near them; empty for none.
-        case_sensitive, match_on: See `TermMatcher`.
-        window (int): See `ContextRules`.
-        """
-        self._matcher = TermMatcher(
-            tokenizer, lexicon, case_sensitive=case_sensitive, match_on=match_on
-        )
-        self._rules: ContextRules | None = None
-        if context:
-            self._rules = ContextRules(
-                tokenizer, context, lexicon, window=window, case_sensitive=case_sensitive
-            )
-        self._weights = np.array(lexicon.weights)
-        self.features = TermFeatures(lexicon)
-
-    def __call__(self, docs: Sequence[Doc]) -> tuple[list[list[Match]], Matches]:
-        """docs (Sequence[Doc]): The documents.
-        RETURNS (tuple[list[list[Match]], Matches]): The matches of each document, and of all.
-        """
-        scanned = [self._matcher.scan(doc) for doc in docs]
-        found = [matches for matches, _ in scanned]
-        n_words = np.array([n for _, n in scanned], dtype=np.int64)
-        entries = np.array([m.entry for matches in found for m in matches], dtype=np.int64)
-        if self._rules is None:
-            weights = self._weights[entries]
-        else:
-            pairs = zip(docs, found, strict=True)
-            changed = [w for doc, matches in pairs for w in self._rules(doc, matches)]
-            weights = np.array(changed, dtype=np.float64)
-        sizes = [len(matches) for matches in found]
-        documents = np.repeat(np.arange(len(docs)), sizes)
-        return found, Matches(documents, entries, weights, n_words)
+from .term_matcher import Match
+from .vectorizer import LexiconVectorizer
 
 
 @dataclass(frozen=True)
-class Explained:
-    """Predictions and what they come from.
+class Explanation:
+    """Predictions and what they come from. Base and contributions sum to the prediction.
 
-    scores (ndarray): Predictions, transformed as the targets are, shape (documents, targets).
-    base (ndarray): What they would be without any term, of the same shape. Covariates count here.
-    found (list[list[Match]]): The matches of each document.
-    matches (Matches): The same, of all documents in one.
+    predictions (ndarray): On the targets' transformed scale, shape (documents, targets).
+    base (ndarray): The predictions without any term, of the same shape. Covariates count here.
+    matches (list[list[Match]]): The matches of each document.
+    table (MatchTable): The matches of all documents.
     contributions (ndarray): What each match adds to its document's prediction, shape (matches,
-        targets). Base and contributions sum to the prediction.
+        targets).
     """
 
-    scores: Floats
+    predictions: Floats
     base: Floats
-    found: list[list[Match]]
-    matches: Matches
+    matches: list[list[Match]]
+    table: MatchTable
     contributions: Floats
 
 
@@ -90,67 +38,82 @@ class Explained:
 class DictionaryModel:
     """Predicts from terms.
 
-    lexicon (Lexicon): The terms.
-    context (Lexicon): Words that change the weight of terms near them; empty for none.
+    vectorizer (LexiconVectorizer): From documents to features. Has the terms.
     readout (Readout): From features to targets.
-    finder (TermFinder): Finds the terms.
     without_words (tuple[float, ...]): Predictions for a document of nothing but white space.
     covariates (CovariateScale): What goes to the readout beside the features.
-    name (str): The component's, for the errors.
     """
 
-    lexicon: Lexicon
-    context: Lexicon
+    vectorizer: LexiconVectorizer
     readout: Readout
-    finder: TermFinder
     without_words: tuple[float, ...]
     covariates: CovariateScale
-    name: str
+
+    @property
+    def n_parameters(self) -> int:
+        """Get the number of learned weights of terms, and of the readout's parameters."""
+        return sum(self.vectorizer.lexicon.is_learned) + self.readout.n_parameters
 
     def predict(self, docs: Sequence[Doc]) -> Floats:
-        """docs (Sequence[Doc]): The documents.
-        RETURNS (ndarray): Predictions, shape (documents, targets)."""
-        _, matches = self.finder(docs)
-        scores = self.readout.predict(self._join(docs, matches, self._shares(matches)))
-        scores[matches.n_words == 0] = self.without_words
-        return scores
+        """Predict the targets of documents, shape (documents, targets)."""
+        found = self.vectorizer(docs)
+        predictions = self.readout.predict(self._add_covariates(found.features, docs))
+        predictions[found.table.n_words == 0] = self.without_words
+        return predictions
 
-    def _shares(self, matches: Matches) -> Floats:
-        return self.finder.features.shares(matches)
-
-    def _join(self, docs: Sequence[Doc], matches: Matches, shares: Floats) -> Floats:
-        sums = self.finder.features.sums(shares, matches)
-        if not self.covariates.names:
-            return sums
-        return np.hstack([sums, self.covariates(docs, self.name)])
-
-    def explain(self, docs: Sequence[Doc]) -> Explained:
-        """docs (Sequence[Doc]): The documents.
-        RETURNS (Explained): Predictions, and what each term adds to them."""
-        found, matches = self.finder(docs)
-        shares = self._shares(matches)
-        features = self._join(docs, matches, shares)
+    def explain(self, docs: Sequence[Doc]) -> Explanation:
+        """Predict the targets of documents, and say what each term adds to them."""
+        found = self.vectorizer(docs)
+        features = self._add_covariates(found.features, docs)
         # No term has a share in a covariate.
-        if beside := features.shape[1] - shares.shape[1]:
-            shares = np.hstack([shares, np.zeros((len(shares), beside))])
-        base, contributions = self.readout.contributions(features, shares, matches.documents)
-        scores = self.readout.predict(features)
-        scores[matches.n_words == 0] = base[matches.n_words == 0] = self.without_words
-        return Explained(scores, base, found, matches, contributions)
+        n_covariates = features.shape[1] - found.shares.shape[1]
+        shares = np.pad(found.shares, ((0, 0), (0, n_covariates)))
+        base, contributions = self.readout.contributions(features, shares, found.table.documents)
+        predictions = self.readout.predict(features)
+        empty = found.table.n_words == 0
+        predictions[empty] = base[empty] = self.without_words
+        return Explanation(predictions, base, found.matches, found.table, contributions)
+
+    def _add_covariates(self, features: Floats, docs: Sequence[Doc]) -> Floats:
+        if not self.covariates.names:
+            return features
+        return np.hstack([features, self.covariates(docs, self.vectorizer.settings.component)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Serialize all but the terms and the context, for msgpack."""
+        return {
+            "readout": self.readout.to_dict(),
+            "without_words": list(self.without_words),
+            "covariates": self.covariates.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(
+        cls, data: dict[str, Any], vectorizer: LexiconVectorizer, readout: type[Readout]
+    ) -> "DictionaryModel":
+        """Create the model from what `to_dict` gave."""
+        return cls(
+            vectorizer,
+            readout.from_dict(data["readout"]),
+            tuple(data["without_words"]),
+            CovariateScale.from_dict(data["covariates"]),
+        )
 
 
-def with_statistics(lexicon: Lexicon, explained: Explained) -> Lexicon:
-    """lexicon (Lexicon): The terms. explained (Explained): Of the training documents.
-    RETURNS (Lexicon): The same with document frequencies and mean contributions."""
-    matches = explained.matches
+def add_statistics(lexicon: Lexicon, explanation: Explanation) -> Lexicon:
+    """Add document frequencies and mean contributions to a lexicon.
+
+    lexicon (Lexicon): The terms.
+    explanation (Explanation): Of the training documents.
+    RETURNS (Lexicon): The terms with statistics.
+    """
+    table = explanation.table
     pairs, inverse = np.unique(
-        np.stack([matches.documents, matches.entries]), axis=1, return_inverse=True
+        np.stack([table.documents, table.entries]), axis=1, return_inverse=True
     )
-    sums = np.zeros((len(lexicon), explained.scores.shape[1]))
-    np.add.at(sums, pairs[1, inverse], explained.contributions)
+    sums = np.zeros((len(lexicon), explanation.predictions.shape[1]))
+    np.add.at(sums, pairs[1, inverse], explanation.contributions)
     frequency = np.bincount(pairs[1], minlength=len(lexicon))
     with np.errstate(invalid="ignore"):
         mean = sums / np.where(frequency > 0, frequency, np.nan)[:, None]
-    return Lexicon(
-        lexicon.terms, lexicon.categories, lexicon.weights, tuple(frequency.tolist()), mean
-    )
+    return replace(lexicon, document_frequency=tuple(frequency.tolist()), contribution=mean)

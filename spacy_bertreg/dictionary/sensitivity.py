@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .candidates import Occurrences
+from .features import Floats
 
 if TYPE_CHECKING:
     import torch
-
-Floats = NDArray[np.float64]
 
 HIDDEN_UNITS = 64
 FIRST_WEIGHTS = 0.1
@@ -41,13 +39,13 @@ class Sensitivity:
     n_settings = MAX_EPOCHS
 
     def __init__(self, seed: int) -> None:
-        """seed (int): Of the first weights, the order of documents, and dropout."""
+        """Set the seed of the first weights, the order of documents, and dropout."""
         self._seed = seed
 
     def fit(
         self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None
     ) -> Iterator[Floats]:
-        """See `Learner.fit`: after each epoch, the mean of the networks."""
+        """Train, and average the networks after each epoch. See `WeightEstimator.fit`."""
         seeds = range(self._seed, self._seed + N_NETWORKS)
         counts = np.ones(len(target)) if weights is None else weights / weights.mean()
         networks = (_train(occurrences, target, counts, last + 1, seed) for seed in seeds)
@@ -58,7 +56,7 @@ class Sensitivity:
 def _train(
     occurrences: Occurrences, target: Floats, counts: Floats, n_epochs: int, seed: int
 ) -> Iterator[Floats]:
-    """YIELDS (ndarray): After each epoch, the network's sensitivity to each candidate."""
+    """Train a network and yield, after each epoch, its sensitivity to each candidate."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

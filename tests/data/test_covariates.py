@@ -133,7 +133,7 @@ def test_contributions_and_covariates_sum_to_the_prediction(dataset):
     component.initialize(lambda: examples, learn="elastic_net", min_documents=1)
     explained = component.explain([doc_with({"x": 1.0}, "one two three")])
     total = explained.base[0, 0] + explained.contributions.sum()
-    assert total == pytest.approx(explained.scores[0, 0])
+    assert total == pytest.approx(explained.predictions[0, 0])
 
 
 def test_training_takes_covariates_from_the_reference(make_tok2vec):

@@ -1,11 +1,11 @@
 import pytest
 import spacy
 
-from spacy_bertreg.dictionary.coverage import coverage, why_never
-from spacy_bertreg.dictionary.cuts import TermCutter
+from spacy_bertreg.dictionary.coverage import describe_coverage, unmatchable_reason
 from spacy_bertreg.dictionary.lexicon import Lexicon
+from spacy_bertreg.dictionary.term_tokenizer import TermTokenizer
 
-cutter = TermCutter(spacy.blank("en").tokenizer)
+tokenizer = TermTokenizer(spacy.blank("en").tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ cutter = TermCutter(spacy.blank("en").tokenizer)
     ],
 )
 def test_why_a_term_is_never_found(term, reason):
-    assert (reason or "") in (why_never(term, cutter) or "")
-    assert (why_never(term, cutter) is None) == (reason is None)
+    assert (reason or "") in (unmatchable_reason(term, tokenizer) or "")
+    assert (unmatchable_reason(term, tokenizer) is None) == (reason is None)
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,15 @@ def test_of_which_lists_hardly_any_term_occurs(n_terms, n_found, is_poor):
     terms = tuple(f"x{number}" for number in range(n_terms))
     given = Lexicon(terms, ("given",) * n_terms, (1.0,) * n_terms)
     frequency = [int(number < n_found) for number in range(n_terms)]
-    found = coverage(given, frequency, 7, "a.csv", cutter)
-    assert found.is_poor == is_poor
-    assert found.message.startswith(
-        f"a.csv: {n_found} of {n_terms:,} terms occur in the 7 training"
-    )
+    message, poor = describe_coverage(given, frequency, 7, "a.csv", tokenizer)
+    assert poor == is_poor
+    assert message.startswith(f"a.csv: {n_found} of {n_terms:,} terms occur in the 7 training")
 
 
 def test_terms_of_several_categories_count_once_and_notes_are_told():
     terms = ("a", "a", "b_cd", "e_fg", "h_ij", "k_lm")
     given = Lexicon(terms, ("x", "y", *("x",) * 4), (1.0,) * 6, notes=("2 repeated lines",))
-    message = coverage(given, [1, 0, 0, 0, 0, 0], 7, "a.csv", cutter).message
+    message, _ = describe_coverage(given, [1, 0, 0, 0, 0, 0], 7, "a.csv", tokenizer)
     assert "1 of 5 terms occur" in message
     assert "Of the file: 2 repeated lines." in message
     assert "Not to be found as written: 'b_cd' (an underscore" in message

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spacy_bertreg.dictionary.features import Matches, TermFeatures
+from spacy_bertreg.dictionary.features import MatchTable, TermFeatures
 from spacy_bertreg.dictionary.lexicon import Lexicon
 
 LEXICON = Lexicon(
@@ -9,7 +9,7 @@ LEXICON = Lexicon(
     ("mood", "mood", "mood", "self", "self"),
     (1.0, 3.0, -2.0, 1.0, 1.0),
 )
-MATCHES = Matches(
+TABLE = MatchTable(
     np.array([0, 0, 0, 0, 2]),
     np.array([0, 1, 2, 3, 4]),
     np.array([1.0, 3.0, -2.0, 1.0, 1.0]),
@@ -19,7 +19,7 @@ MATCHES = Matches(
 
 def test_features():
     features = TermFeatures(LEXICON)
-    sums = features.sums(features.shares(MATCHES), MATCHES)
+    sums = features.sums(features.shares(TABLE), TABLE)
     assert sums.shape == (3, len(features.names))
     assert dict(zip(features.names, sums[0].tolist(), strict=True)) == {
         "mood:sum_positive": 4,
@@ -37,15 +37,15 @@ def test_features():
 
 
 def test_terms_that_cancel_out():
-    matches = Matches(np.array([0, 0]), np.array([0, 2]), np.array([2.0, -2.0]), np.array([2]))
+    table = MatchTable(np.array([0, 0]), np.array([0, 2]), np.array([2.0, -2.0]), np.array([2]))
     features = TermFeatures(LEXICON)
-    sums = features.sums(features.shares(matches), matches)
+    sums = features.sums(features.shares(table), table)
     assert sums[0, 4:7].tolist() == [0, 0, 0]
     assert np.isfinite(sums).all()
 
 
 def test_no_documents():
     nothing = np.zeros(0, dtype=np.int64)
-    matches = Matches(nothing, nothing, np.zeros(0), nothing)
+    table = MatchTable(nothing, nothing, np.zeros(0), nothing)
     features = TermFeatures(LEXICON)
-    assert features.sums(features.shares(matches), matches).shape == (0, 9)
+    assert features.sums(features.shares(table), table).shape == (0, 9)

@@ -59,7 +59,7 @@ def test_the_list_is_the_linear_model(texts, seed):
     docs = [nlp(text) for text in texts]
     sums = [sum(lexicon.weights[m.entry] for m in matcher(doc)) for doc in docs]
     np.testing.assert_allclose(
-        found.weigh(weights), [s / len(doc) ** 0.5 for s, doc in zip(sums, docs, strict=True)]
+        found.predict(weights), [s / len(doc) ** 0.5 for s, doc in zip(sums, docs, strict=True)]
     )
 
 
@@ -135,7 +135,7 @@ def test_a_fold_is_not_seen_by_its_own_list(texts):
         seed=0,
     )
     assert {"only0", "only2"} <= set(learned.lexicon.terms)
-    for fold, lexicon in enumerate(learned.by_fold):
+    for fold, lexicon in learned.by_fold.items():
         assert f"only{fold}" not in lexicon.terms
 
 

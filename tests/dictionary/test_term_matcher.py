@@ -110,7 +110,7 @@ def test_memory_of_words_is_bounded(monkeypatch):
     for number in range(100):
         doc = nlp(f"a{number} car bomb kills b{number}")
         assert [m.entry for m in matcher(doc)] == [1, 0]
-        assert len(matcher._texts) < 20
+        assert len(matcher._keys) < 20
 
 
 words = st.text("abc", min_size=1, max_size=3)

@@ -1,12 +1,12 @@
-"""A term is found however the tokenizer cuts the way in which it is written."""
+"""A term is found however the tokenizer splits the spelling of the text."""
 
 import pytest
 import spacy
 
 from spacy_bertreg.dictionary.candidates import find_candidates
-from spacy_bertreg.dictionary.cuts import TermCutter
 from spacy_bertreg.dictionary.lexicon import LEARNED, Lexicon
 from spacy_bertreg.dictionary.term_matcher import TermMatcher
+from spacy_bertreg.dictionary.term_tokenizer import TermTokenizer
 
 nlp = spacy.blank("en")
 
@@ -115,5 +115,5 @@ def test_a_learned_term_is_one_word():
 def test_the_vocabulary_is_left_as_it_was():
     nlp = spacy.blank("en")
     before = len(nlp.vocab.strings)
-    assert TermCutter(nlp.tokenizer)(["zyx-wv", "can't zyx"])
+    assert TermTokenizer(nlp.tokenizer)(["zyx-wv", "can't zyx"])
     assert len(nlp.vocab.strings) == before
