@@ -23,7 +23,6 @@ MARKS = ((APOSTROPHES, "'\u2019"), (QUOTES, '"\u201c'), (DASHES, "-\u2013"))
 MAX_TOKENIZATIONS = 64
 # Words in one call of the tokenizer.
 BATCH_SIZE = 2000
-ESCAPED = {letter: escape(letter) for letter in "*?["}
 
 Tokens = tuple[str, ...]
 
@@ -98,14 +97,14 @@ class TermTokenizer:
     def _spellings(self, word: str) -> Iterator[Spelling]:
         if not has_wildcard(word):
             for text in self._variants(unescape(word)):
-                yield Spelling(text, [ESCAPED.get(letter, letter) for letter in text])
+                yield Spelling(text, list(map(escape, text)))
             return
         # The tokenizer takes a wildcard for punctuation, so a letter goes in its place.
         placeholder = next(letter for letter in PLACEHOLDERS if letter not in word.lower())
         wildcards = _wildcards(word)
         for text in self._variants(WILDCARD.sub(placeholder, word)):
             rest = iter(wildcards)
-            globs = [next(rest) if c.lower() == placeholder else ESCAPED.get(c, c) for c in text]
+            globs = [next(rest) if c.lower() == placeholder else escape(c) for c in text]
             yield Spelling(text, globs)
             if all(w[0] == "[" and "'" in normalize(w, case_sensitive=True) for w in wildcards):
                 yield Spelling("".join(map(_apostrophe, text, globs)), globs)
@@ -154,7 +153,7 @@ class TermTokenizer:
 
 
 def _apostrophe(letter: str, glob: str) -> str:
-    return "'" if len(glob) > 1 and glob != ESCAPED.get(letter) else letter
+    return "'" if len(glob) > 1 and glob != escape(letter) else letter
 
 
 def _wildcards(word: str) -> list[str]:
