@@ -106,9 +106,9 @@ def test_whatever_can_be_learned_is_found(language, case_sensitive):
 
 
 def test_a_learned_term_is_one_word():
-    # Where spaCy cuts "gen." in two, it was two candidates.
+    # Where spaCy splits "gen." in two, it was two candidates.
     assert found("Gen. gen.", "gen.", category=LEARNED) == ["Gen."]
-    # But one of several words, which was added by hand, is cut.
+    # But one of several words, which was added by hand, is split.
     assert found("a car bomb", "car bomb", category=f"{LEARNED}:x") == ["car bomb"]
 
 
