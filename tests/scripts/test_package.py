@@ -123,8 +123,9 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps(scores))
 
     source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "assets", "training", "packages", "build")
-    shutil.copytree(ROOT, source, ignore=ignored)
+    shutil.copytree(ROOT / "spacy_bertreg", source / "spacy_bertreg")
+    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     # Builds the sdist, and the wheel from the sdist.
     run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", source, cwd=tmp_path)
     name, version = "bertreg_test", "1.2.3"
