@@ -16,8 +16,8 @@ from thinc.api import Optimizer
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "corpus" / "briefings.csv"
 
-for folder in ("scripts", "benchmarks"):
-    sys.path.insert(0, str(ROOT / folder))
+for folder in (ROOT / "scripts", ROOT / "benchmarks", *ROOT.glob("projects/*/scripts")):
+    sys.path.insert(0, str(folder))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -30,20 +30,21 @@ def main() -> None:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """folder (Path): JSON files, one a run.
+    """Read the scores that `train_freezing.py` wrote.
+
     RETURNS (DataFrame): `level`, `seed`, `trained` (number of parameters that learned), `r2` and
         `mse` of each run, from least to most that learned.
     """
     runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     if not runs:
-        raise SystemExit(f"{folder} has no scores. Run scripts/train_freezing.py before.")
+        raise SystemExit(f"{folder} has no scores. Run train_freezing.py before.")
     rows = [[r["level"], r["seed"], r["trained"], r["reg_r2"], r["reg_mse"]] for r in runs]
     table = pd.DataFrame(rows, columns=["level", "seed", "trained", "r2", "mse"])
     return table.sort_values(["trained", "seed"], ignore_index=True)
 
 
 def draw(table: pd.DataFrame) -> plt.Figure:
-    """table (DataFrame): What `read` gave. RETURNS (Figure): R² against trained parameters."""
+    """Draw R² against what learned, a point a run and a line through the means."""
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     groups = table.groupby(["trained", "level"], sort=True)["r2"]
     means = groups.mean().reset_index()

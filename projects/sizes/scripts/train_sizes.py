@@ -1,21 +1,22 @@
 """Train models again on ever smaller parts of the training set, and score them on the test set.
 
-    python scripts/train_sizes.py corpus/tweets report/sizes.csv \\
-        training/dictionary training/full --seeds 0,1
+    python scripts/train_sizes.py ../../corpus/tweets report/sizes.csv \\
+        ../../training/dictionary ../../training/full --trained-in ../.. --seeds 0,1
 
 Settings are those of the trained models. Parts are nested and drawn by group. Steps of training
 shrink with the part, but not below a third: with few documents three epochs would be too few.
 """
 
 import argparse
-import subprocess
-import sys
+import io
 import tempfile
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import spacy
+from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 
@@ -35,9 +36,15 @@ def main() -> None:
     parser.add_argument("corpus", type=Path, help="folder of train, dev and test.spacy")
     parser.add_argument("table", type=Path, help="CSV file to write")
     parser.add_argument("models", type=Path, nargs="+", help="folders with seed-N/model-best")
+    parser.add_argument(
+        "--trained-in",
+        type=Path,
+        default=".",
+        help="folder in which the models were trained: paths in their configs begin there",
+    )
     parser.add_argument("--seeds", required=True, help="whole numbers, between commas")
     parser.add_argument("--parts", type=int, default=4, help="how often to halve the training set")
-    parser.add_argument("--gpu-id", default="-1")
+    parser.add_argument("--gpu-id", type=int, default=-1)
     args = parser.parse_args()
     make_printing_safe()
     pipelines = [m / f"seed-{s}" / "model-best" for m in args.models for s in args.seeds.split(",")]
@@ -50,64 +57,62 @@ def main() -> None:
     docs = list(DocBin().from_disk(args.corpus / "train.spacy").get_docs(vocab))
     rows = []
     for seed in map(int, args.seeds.split(",")):
-        order = by_group(docs, seed)
+        order = order_by_group(docs, seed)
         for part in range(args.parts, -1, -1):
-            chosen = order[: round(len(docs) * FACTOR**part)]
+            chosen = [docs[i] for i in order[: round(len(docs) * FACTOR**part)]]
             for model in args.models:
                 pipeline = model / f"seed-{seed}" / "model-best"
                 with tempfile.TemporaryDirectory() as folder:
                     if part:
-                        own = [docs[i] for i in chosen]
-                        pipeline = train(args, pipeline, own, seed, part, Path(folder))
-                    r2 = score(pipeline, args.corpus / "test.spacy")
-                row = {"model": model.name, "n_documents": len(chosen), "seed": seed, "r2": r2}
-                rows.append(row)
-                print(row, flush=True)
+                        pipeline = train_like(pipeline, chosen, seed, part, Path(folder), args)
+                    nlp = spacy.load(pipeline)
+                r2 = nlp.evaluate(list(Corpus(args.corpus / "test.spacy")(nlp)))["reg_r2"]
+                rows.append(
+                    {"model": model.name, "n_documents": len(chosen), "seed": seed, "r2": r2}
+                )
+                print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
     write_whole({args.table: table.to_csv(index=False).encode("utf-8")})
     means = table.pivot_table(index="n_documents", columns="model", values="r2")
     print(means[[model.name for model in args.models]].round(3).to_string())
 
 
-def by_group(docs: list[Doc], seed: int) -> list[int]:
-    """RETURNS (list[int]): The documents in random order, groups together."""
+def order_by_group(docs: list[Doc], seed: int) -> list[int]:
+    """Draw a random order of the documents that keeps groups together."""
     groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
     codes, unique = pd.factorize(np.array(groups, dtype=object))
     places = np.random.default_rng(seed).permutation(len(unique))
     return list(np.argsort(places[codes], kind="stable"))
 
 
-def train(
-    args: argparse.Namespace, like: Path, docs: list[Doc], seed: int, part: int, folder: Path
+def train_like(
+    model: Path, docs: list[Doc], seed: int, part: int, folder: Path, args: argparse.Namespace
 ) -> Path:
-    """args (Namespace): As `main` reads them. like (Path): A pipeline, for its settings.
-    docs (list[Doc]): To train on. seed (int): The seed. part (int): How often they were halved.
-    folder (Path): To train in.
+    """Train a pipeline with the settings of another on fewer documents.
+
+    model (Path): The other pipeline.
+    docs (list[Doc]): What to train on.
+    seed (int): The seed.
+    part (int): How often the training set was halved.
+    folder (Path): Where to train, an absolute path.
+    args (Namespace): As `main` reads them.
     RETURNS (Path): The trained pipeline.
     """
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "train.spacy")
-    training = spacy.util.load_config(like / "config.cfg", interpolate=True)["training"]
+    config = model.absolute() / "config.cfg"
+    training = spacy.util.load_config(config, interpolate=True)["training"]
     steps = max(round(training["max_steps"] * max(FACTOR**part, FEWEST_STEPS)), 1)
     settings = {
-        "--output": folder,
-        "--paths.train": folder / "train.spacy",
-        "--paths.dev": args.corpus / "dev.spacy",
-        "--system.seed": seed,
-        "--training.max_steps": steps,
-        "--training.eval_frequency": min(training["eval_frequency"], steps),
-        "--training.logger.output_file": folder / "log.jsonl",
-        "--gpu-id": args.gpu_id,
+        "paths.train": str(folder / "train.spacy"),
+        "paths.dev": str(args.corpus.absolute() / "dev.spacy"),
+        "system.seed": seed,
+        "training.max_steps": steps,
+        "training.eval_frequency": min(training["eval_frequency"], steps),
+        "training.logger.output_file": str(folder / "log.jsonl"),
     }
-    words = [str(word) for setting in settings.items() for word in setting]
-    command = [sys.executable, "-m", "spacy", "train", str(like / "config.cfg"), *words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with chdir(args.trained_in), redirect_stdout(io.StringIO()):
+        train(config, folder, use_gpu=args.gpu_id, overrides=settings)
     return folder / "model-best"
-
-
-def score(pipeline: Path, test: Path) -> float:
-    """RETURNS (float): R² of the pipeline on the test set."""
-    nlp = spacy.load(pipeline)
-    return float(nlp.evaluate(list(Corpus(test)(nlp)))["reg_r2"])
 
 
 if __name__ == "__main__":
