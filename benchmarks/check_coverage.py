@@ -1,6 +1,6 @@
 """See what share of values conformal intervals hold, over random halves of a data set.
 
-    python scripts/check_coverage.py training/full/model-best corpus/tweets/test.spacy
+    python benchmarks/check_coverage.py training/full/model-best corpus/tweets/test.spacy
 
 Each time, one half calibrates and the other is counted; groups stay whole. The pipeline's training
 documents must not be among them.

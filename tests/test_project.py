@@ -1,6 +1,7 @@
-"""The spaCy project: complete by its own account, and run from a clean copy without a network."""
+"""The spaCy projects: complete by their own account, and run from a clean copy, offline."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,21 @@ import pandas as pd
 import pytest
 import srsly
 from conftest import ROOT
-from weasel.cli.run import load_project_config
+from weasel.util.config import substitute_project_variables
 
-PROJECT = load_project_config(ROOT)
-COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+FOLDERS = [".", *sorted(f"projects/{path.parent.name}" for path in ROOT.glob("projects/*/*.yml"))]
+PROJECTS = {
+    folder: substitute_project_variables(srsly.read_yaml(ROOT / folder / "project.yml"))
+    for folder in FOLDERS
+}
+COMMANDS = {
+    (folder, command["name"]): command
+    for folder, project in PROJECTS.items()
+    for command in project["commands"]
+}
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("projects/*/README.md")]
+# What a project makes, and a fresh clone has not.
+MADE = ("assets", "corpus", "training", "metrics", "report", "project.lock", "__pycache__")
 NO_NETWORK = """
 import socket
 
@@ -25,64 +37,100 @@ socket.getaddrinfo = refuse
 """
 
 
-@pytest.mark.parametrize("workflow", PROJECT["workflows"])
-def test_every_dependency_is_in_the_repository_or_made_before(workflow):
+def normalize(folder: str, path: str) -> str:
+    """Rewrite a path in a project's folder as one that begins at the root."""
+    return os.path.normpath(Path(folder, path)).replace(os.sep, "/")
+
+
+def is_inside(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")
+
+
+@pytest.mark.parametrize(
+    ("folder", "workflow"), [(f, name) for f, p in PROJECTS.items() for name in p["workflows"]]
+)
+def test_every_dependency_is_in_the_repository_or_made_before(folder, workflow):
+    project = PROJECTS[folder]
     # What `spacy project assets` downloads, or a user's own.
-    made: set[str] = {PROJECT["vars"]["ged"]}
-    for name in PROJECT["workflows"][workflow]:
-        command = COMMANDS[name]
-        for path in command["deps"]:
-            inside = any(path == m or path.startswith(f"{m}/") for m in made)
-            assert inside or (ROOT / path).is_file(), f"{name} needs {path}"
-        made.update(command["outputs"])
+    made = {normalize(folder, project["vars"]["ged"])} if "ged" in project["vars"] else set()
+    for name in project["workflows"][workflow]:
+        command = COMMANDS[folder, name]
+        for path in (normalize(folder, dep) for dep in command.get("deps", [])):
+            found = any(is_inside(path, m) for m in made) or (ROOT / path).is_file()
+            assert found, f"{name} needs {path}"
+        made.update(normalize(folder, output) for output in command["outputs"])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_file_that_a_command_names_is_declared(name):
-    command = COMMANDS[name]
-    declared = [*command["deps"], *command["outputs"]]
-    folders = ("configs/", "scripts/", "corpus/", "assets/", "training/", "metrics/")
+@pytest.mark.parametrize(("folder", "name"), COMMANDS)
+def test_every_file_that_a_command_names_is_declared(folder, name):
+    command = COMMANDS[folder, name]
+    declared = [normalize(folder, p) for p in [*command.get("deps", []), *command["outputs"]]]
     for script in command["script"]:
         for word in script.split():
+            # NAME=PATH of compare, and --vars.NAME=PATH of another project.
+            word = word.rpartition("=")[2]
+            path = normalize(folder, word)
+            is_path = "/" in word or word.endswith((".csv", ".json"))
             # The transformer may be a hub name; what was fetched of it stands in sources.json.
-            if word.startswith(folders) and word != PROJECT["vars"]["transformer"]:
-                related = [d for d in declared if d.startswith(word) or word.startswith(d)]
+            is_transformer = word == PROJECTS[folder]["vars"].get("transformer")
+            if is_path and not is_transformer and path not in FOLDERS:
+                related = [d for d in declared if is_inside(path, d) or is_inside(d, path)]
                 assert related, f"{name} names {word}"
 
 
-def test_frozen_and_full_differ_only_in_what_their_lines_say():
-    scripts = [COMMANDS[f"train-{name}"]["script"][0].split() for name in ("frozen", "full")]
-    differing = [(a, b) for a, b in zip(*scripts, strict=True) if a != b]
+@pytest.mark.parametrize("folder", [".", "projects/conflict", "projects/length"])
+def test_frozen_and_full_differ_only_in_what_their_lines_say(folder):
+    scripts = [s.split() for c in PROJECTS[folder]["commands"] for s in c["script"]]
+    frozen, full = (
+        next(s for s in scripts if "train_seeds.py" in s[1] and f"training/{name}" in s)
+        for name in ("frozen", "full")
+    )
+    differing = [(a, b) for a, b in zip(frozen, full, strict=True) if a != b]
     assert differing == [("training/frozen", "training/full"), ("all", "none")]
-    assert scripts[0][scripts[0].index("all") - 1] == "--components.transformer.model.freeze"
+    assert frozen[frozen.index("all") - 1] == "--components.transformer.model.freeze"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-2:]))
+def test_commands_on_pages_name_what_is_there(page):
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    for code in re.findall(r"spacy project ((?:(?! python )[^`])+)", text):
+        task, *words = code.split()
+        name = words.pop(0) if task == "run" else None
+        folder = words.pop(0) if words and not words[0].startswith("-") else "."
+        project = PROJECTS[folder]
+        if name:
+            assert name in project["workflows"] or (folder, name) in COMMANDS
+        for word in words:
+            if word.startswith("--vars."):
+                assert word.removeprefix("--vars.").partition("=")[0] in project["vars"]
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """What a fresh clone holds of the project."""
-    for name in ("project.yml", "configs", "scripts"):
-        source = ROOT / name
-        copier = shutil.copytree if source.is_dir() else shutil.copy
-        copier(source, tmp_path / name)
+    """What a fresh clone holds of the projects."""
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    for name in ("configs", "scripts", "projects"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns(*MADE))
     (tmp_path / "corpus").mkdir()
     for table in (ROOT / "corpus").glob("*.csv"):
         shutil.copy(table, tmp_path / "corpus")
+    (tmp_path / "no-network").mkdir()
+    (tmp_path / "no-network" / "sitecustomize.py").write_text(NO_NETWORK)
     return tmp_path
+
+
+def run_smoke(copy: Path, *words: str) -> str:
+    path = os.pathsep.join([str(copy / "no-network"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-m", "spacy", "project", "run", "smoke", *words]
+    result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.mark.slow
 def test_smoke_runs_without_a_network_and_then_skips_what_is_done(copy):
-    (copy / "no-network").mkdir()
-    (copy / "no-network" / "sitecustomize.py").write_text(NO_NETWORK)
-    environment = {**os.environ, "PYTHONPATH": str(copy / "no-network")}
-
-    def run() -> str:
-        command = [sys.executable, "-m", "spacy", "project", "run", "smoke"]
-        result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    assert "Skipping" not in run()
+    assert "Skipping" not in run_smoke(copy)
     scores = pd.read_csv(copy / "report" / "smoke" / "comparison.csv").set_index("model")
     assert list(scores.index)[:3] == ["dictionary", "frozen", "full"]
     assert (copy / "report" / "smoke" / "index.html").stat().st_size > 100_000
@@ -92,14 +140,66 @@ def test_smoke_runs_without_a_network_and_then_skips_what_is_done(copy):
     config = (copy / "training" / "smoke" / "frozen" / "model-best" / "config.cfg").read_text()
     assert 'freeze = "all"' in config
 
-    again = run()
-    assert again.count("nothing changed") == len(PROJECT["workflows"]["smoke"])
+    again = run_smoke(copy)
+    assert again.count("nothing changed") == len(PROJECTS["."]["workflows"]["smoke"])
 
     with (copy / "configs" / "dictionary.cfg").open("a") as file:
         file.write("# changed\n")
-    changed = run()
+    changed = run_smoke(copy, ".", "--dry")
     assert "Skipping 'smoke-prepare'" in changed
     assert "Skipping 'smoke-train'" not in changed
+
+
+def check_conflict(folder: Path) -> None:
+    scores = pd.read_csv(folder / "report/smoke/comparison.csv").set_index("model")
+    assert list(scores.index)[:2] == ["dictionary", "full"]
+    assert scores.loc["dictionary", "r2"] > 0.2
+
+
+def check_freezing(folder: Path) -> None:
+    table = pd.read_csv(folder / "report/smoke/freezing.csv")
+    assert table["level"].tolist()[::2] == ["head only", "all but embeddings", "all"]
+    assert table["trained"].is_monotonic_increasing
+    assert table["r2"].nunique() >= 4
+    assert (folder / "report/smoke/freezing.png").read_bytes().startswith(b"\x89PNG")
+
+
+def check_length(folder: Path) -> None:
+    scores = pd.read_csv(folder / "report/smoke/comparison.csv").set_index("model")
+    assert list(scores.index)[:2] == ["dictionary", "dictionary+length"]
+    assert scores.loc["dictionary", "r2"] != scores.loc["dictionary+length", "r2"]
+
+
+def check_outcomes(folder: Path) -> None:
+    scores = pd.read_csv(folder / "report/smoke/comparison.csv").set_index("model")
+    assert list(scores.index)[:2] == ["log1p-smearing", "poisson"]
+    assert (folder / "assets/smoke.csv").is_file()
+    predictions = pd.read_csv(folder / "report/smoke/predictions.csv")
+    assert (predictions.filter(like="poisson") > 0).all(axis=None)
+
+
+def check_sizes(folder: Path) -> None:
+    table = pd.read_csv(folder / "report/smoke/sizes.csv")
+    assert list(table.columns) == ["model", "n_documents", "seed", "r2"]
+    assert table["n_documents"].tolist() == [68, 136, 272]
+    assert table["r2"].iloc[-1] > table["r2"].iloc[0]
+    assert "training documents" in (folder / "report/smoke/index.html").read_text("utf-8")
+
+
+CHECKS = {
+    "projects/conflict": check_conflict,
+    "projects/freezing": check_freezing,
+    "projects/length": check_length,
+    "projects/outcomes": check_outcomes,
+    "projects/sizes": check_sizes,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", FOLDERS[1:])
+def test_smoke_of_the_other_projects(copy, project):
+    assert "Skipping" not in run_smoke(copy, project)
+    CHECKS[project](copy / project)
 
 
 def test_fetch_says_what_to_do_without_a_network(tmp_path):
@@ -118,6 +218,6 @@ def test_fetch_says_what_to_do_without_a_network(tmp_path):
 
 
 def test_project_variables():
-    variables = srsly.read_yaml(ROOT / "project.yml")["vars"]
+    variables = PROJECTS["."]["vars"]
     assert variables["dataset"] == "tweets"
     assert variables["gpu_id"] == -1

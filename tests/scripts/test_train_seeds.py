@@ -1,10 +1,9 @@
-"""The scripts that train once a seed, and on parts of the training set."""
+"""The script that trains once a seed."""
 
 import json
 import subprocess
 import sys
 
-import pandas as pd
 import pytest
 import spacy
 from conftest import ROOT
@@ -125,19 +124,3 @@ def test_folders_of_others_are_refused(folder, tmp_path):
     result = train(folder, tmp_path / "other", "0")
     assert "files that are not in this folder" in result.stderr
     assert len(content(tmp_path)) == 2
-
-
-@pytest.mark.slow
-def test_parts_of_the_training_set(folder):
-    table = folder / "sizes.csv"
-    model = folder / "models" / "dictionary"
-    result = run(
-        *("train_sizes.py", folder / "corpus", table, model),
-        *("--seeds", "0", "--parts", "2"),
-    )
-    assert result.returncode == 0, result.stderr
-    rows = pd.read_csv(table)
-    assert list(rows.columns) == ["model", "n_documents", "seed", "r2"]
-    assert rows["n_documents"].tolist() == sorted(rows["n_documents"])
-    assert len(rows) == 3
-    assert rows["r2"].iloc[-1] > rows["r2"].iloc[0]
