@@ -46,8 +46,7 @@ def main() -> None:
 
 
 def fit_and_score(corpus: Path, readout: str, **settings: object) -> dict[str, float]:
-    """corpus (Path): Folder of the splits. readout (str): Which one. settings: Of `initialize`.
-    RETURNS (dict[str, float]): R² on dev and test set, number of terms, and seconds of fitting."""
+    """Fit a dictionary, with settings of `initialize`, and score it on dev and test set."""
     nlp = spacy.blank("en")
     component: Any = nlp.add_pipe("dictionary_regressor", config={"readout": readout})
     train, dev, test = (

@@ -45,7 +45,6 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """args (Namespace): As `main` reads them."""
     import_code(args.code)
     check_folder(args.output, [args.pipeline])
     check_output(spacy.load(args.pipeline), args.output)
@@ -63,9 +62,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def compare(pipeline: Path, data: Path) -> dict[str, Any]:
-    """pipeline (Path): A trained pipeline with a transformer. data (Path): A .spacy file.
-    RETURNS (dict): `difference` and `r2_difference` of bfloat16 against float32, the greatest over
-        the targets, `documents`, and the `precision` to use: "auto" or "float32"."""
+    """Compare a pipeline's predictions in bfloat16 with those in float32.
+
+    pipeline (Path): A trained pipeline with a transformer.
+    data (Path): The documents to predict, a .spacy file.
+    RETURNS (dict): `difference` and `r2_difference`, the greatest over the targets, `documents`,
+        and the `precision` to use: "auto" or "float32".
+    """
     high, low = (spacy.load(pipeline, config={SETTING: p}) for p in ("float32", "bfloat16"))
     docs = list(DocBin().from_disk(data).get_docs(high.vocab))
     regressor: Any = high.get_pipe("text_regressor")
@@ -89,7 +92,7 @@ def compare(pipeline: Path, data: Path) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """found (dict): What `compare` gave. RETURNS (str): A sentence."""
+    """Say in a sentence what `compare` found."""
     return (
         f'`precision = "{found["precision"]}"`: in bfloat16, predictions for '
         f"{found['documents']:,} documents of the dev set differ from those in float32 by at most "

@@ -71,7 +71,6 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """args (Namespace): As `main` reads them."""
     meta = json.loads((args.pipeline / "meta.json").read_text(encoding="utf-8"))
     metrics = json.loads(args.metrics.read_text(encoding="utf-8"))
     folder = args.packages / f"{meta['lang']}_{args.name}-{args.version}"
@@ -91,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
         targets=", ".join(f"`{target}`" for target in targets),
         bertreg_version=spacy_bertreg.__version__,
         scores="\n".join(score_row(t, s) for t, s in metrics["reg_per_target"].items()),
-        covariates=covariates_of(config),
+        covariates=describe_covariates(config),
         precision=f"\n{describe(meta['precision'])}\n" if "precision" in meta else "",
         transformer=config["components"]["transformer"]["model"]["name"],
         freeze=json.dumps(learned["freeze"]),
@@ -107,8 +106,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def has_marks(pipeline: Path, code: Path | None) -> bool:
-    """pipeline (Path): The pipeline's folder. code (Path | None): Python file to import first.
-    RETURNS (bool): Whether a regressor keeps marks of training texts."""
+    """Tell whether a regressor of the pipeline keeps marks of its training texts."""
     import_code(code)
     components: list[object] = [part for _, part in spacy.load(pipeline).pipeline]
     return any(
@@ -116,7 +114,8 @@ def has_marks(pipeline: Path, code: Path | None) -> bool:
     )
 
 
-def covariates_of(config: dict) -> str:
+def describe_covariates(config: dict) -> str:
+    """Say which covariates a document must have, or nothing if there are none."""
     names = [n for part in config["components"].values() for n in part.get("covariates", [])]
     given = [name for name in dict.fromkeys(names) if name != LOG_LENGTH]
     if not given:
@@ -130,6 +129,7 @@ def covariates_of(config: dict) -> str:
 
 
 def score_row(target: str, scores: dict[str, float | None]) -> str:
+    """Write a row of the README's table."""
     names = ("r2", "mse", "rmse", "mae", "pearson", "spearman")
     cells = ["–" if scores[name] is None else f"{scores[name]:.3f}" for name in names]
     return f"| {target} | {scores['n']} | {' | '.join(cells)} |"

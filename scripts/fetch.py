@@ -94,9 +94,10 @@ def fetch_ratings(package: Path, output: Path) -> None:
 
 
 def to_csv(ratings: str) -> str:
-    """ratings (str): Lines of id, mean rating and text, between tabs.
-    RETURNS (str): The same as a CSV table, with the group: the part of the id before "_", which
-        is the review or editorial that a snippet was cut from.
+    """Turn lines of id, mean rating and text, between tabs, into a CSV table.
+
+    The table has the group, too: the part of the id before "_", which is the review or editorial
+    that a snippet was cut from.
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

@@ -46,10 +46,10 @@ def main() -> None:
         parser.error(f"--seeds is {args.seeds!r}. Expected different numbers, 0 or more.")
     try:
         check_config(args.config, settings)
-        ours = read_list(args.output)
+        written = read_list(args.output)
         for option, value in ((o, getattr(args, o[2:].replace("-", "_"))) for o in OPTIONS):
             settings += [] if value is None else [option, value]
-        train(args.config, args.output, seeds, settings, ours)
+        train(args.config, args.output, seeds, settings, written)
     except subprocess.CalledProcessError as error:
         command = " ".join(map(str, error.cmd))
         sys.exit(f"Training failed: {command}\n{args.output} is as it was before.")
@@ -58,8 +58,10 @@ def main() -> None:
 
 
 def check_config(path: Path, settings: list[str]) -> None:
-    """path (Path): The config. settings (list[str]): Words of the command line that override it.
-    RAISES (ValueError, FileNotFoundError): It is missing, or no config with these settings."""
+    """Check that the config is there, and can be read with the settings of the command line.
+
+    RAISES (ValueError, FileNotFoundError): It is missing, or no config with these settings.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a config of spaCy.")
     try:
@@ -70,8 +72,10 @@ def check_config(path: Path, settings: list[str]) -> None:
 
 
 def read_list(folder: Path) -> list[str]:
-    """folder (Path): For the pipelines. RETURNS (list[str]): The files in it that an earlier run
-    wrote. RAISES (ValueError): It holds something, and no list of such files, or is a file."""
+    """Read which files in the output folder an earlier run wrote.
+
+    RAISES (ValueError): It holds something, and no list of such files, or is a file.
+    """
     check_folder(folder)
     path = folder / LIST
     if not path.is_file():
@@ -91,11 +95,17 @@ def read_list(folder: Path) -> list[str]:
 
 
 def train(
-    config: Path, output: Path, seeds: list[int], settings: list[str], ours: list[str]
+    config: Path, output: Path, seeds: list[int], settings: list[str], written: list[str]
 ) -> None:
-    """config (Path), output (Path), seeds (list[int]), settings (list[str]): As `main` reads them.
-    ours (list[str]): What `read_list` gave.
-    RAISES (ValueError, OSError, CalledProcessError): A training failed. Nothing is changed."""
+    """Train once a seed, and move the pipelines to the output folder when all are done.
+
+    config (Path): The config.
+    output (Path): Folder for the pipelines.
+    seeds (list[int]): The seeds.
+    settings (list[str]): Words for `spacy train`, which override the config.
+    written (list[str]): Files in `output` that may be replaced, as from `read_list`.
+    RAISES (ValueError, OSError, CalledProcessError): A training failed. Nothing is changed.
+    """
     place = output.resolve()
     with folder_beside(place) as temporary:
         new = temporary / "new"
@@ -103,12 +113,12 @@ def train(
         for seed in seeds:
             folder = new / f"seed-{seed}"
             command = [sys.executable, "-m", "spacy", "train", str(config)]
-            own = {
+            options = {
                 "--output": folder,
                 "--system.seed": seed,
                 "--training.logger.output_file": folder / "log.jsonl",
             }
-            words = [str(word) for setting in own.items() for word in setting]
+            words = [str(word) for option in options.items() for word in option]
             print(f"\nSeed {seed}: {config} {' '.join(settings)}", flush=True)
             subprocess.run([*command, *words, *settings], check=True)
             meta = json.loads((folder / "model-best" / "meta.json").read_text(encoding="utf-8"))
@@ -121,12 +131,12 @@ def train(
         files = [path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()]
         (new / LIST).write_text(json.dumps({"files": sorted(files)}, indent=1), encoding="utf-8")
         # Seeds of an earlier run would be compared with these.
-        replace_files(new, place, ours)
+        replace_files(new, place, written)
     print(f"Best on the dev set: {best.name} (R² {scores[best]:.3f})")
 
 
 def name_log(path: Path, log: Path) -> None:
-    """path (Path): A trained pipeline's config. log (Path): Where its log will be."""
+    """Write into a trained pipeline's config where its log will be."""
     config = spacy.util.load_config(path)
     config["training"]["logger"]["output_file"] = str(log)
     config.to_disk(path)

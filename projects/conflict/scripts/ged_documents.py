@@ -110,7 +110,7 @@ def read_events(path: Path, place: str) -> tuple[pd.DataFrame, dict[str, pd.Data
 
 
 def check(path: Path, column: pd.Series, right: pd.Series, expected: str) -> None:
-    """RAISES (ValueError): A row isn't right; the message names the first."""
+    """Raise a ValueError that names the first row that is not right, if there is one."""
     if not right.all():
         row = int((~right).to_numpy().argmax())
         raise ValueError(
