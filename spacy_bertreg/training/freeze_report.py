@@ -164,9 +164,7 @@ def count_trained_tensors(nlp: Language) -> int:
     return sum(len(getattr(_shim(m), "trained", ())) for m in _transformers(nlp).values())
 
 
-def compare_with_base(
-    report: FreezeReport, nlp: Language, base: str | None = None
-) -> FreezeReport:
+def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = None) -> FreezeReport:
     """Compare a trained transformer with its base weights.
 
     report (FreezeReport): Report of the pipeline.

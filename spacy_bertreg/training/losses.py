@@ -1,7 +1,7 @@
 """Losses of numbers: one function gives the values and their gradient.
 
-Targets are on the model's scale (`targets/scale.py`). Outputs of zero stand for "no evidence": their
-prediction is the training mean, or, for losses of medians, about the median.
+Targets are on the model's scale (`targets/scale.py`). Outputs of zero stand for "no evidence":
+their prediction is the training mean, or, for losses of medians, about the median.
 """
 
 from abc import ABC, abstractmethod
@@ -184,8 +184,9 @@ class GaussianLoss(Loss):
 
 
 class PinballLoss(Loss):
-    """Pinball loss (Koenker & Bassett 1978, Econometrica 46:33-50), averaged over several quantiles.
-    They can't cross: the first output is the lowest quantile, and each further one the step to the
+    """Pinball loss of several quantiles, averaged (Koenker & Bassett 1978, Econometrica 46:33-50).
+
+    Quantiles can't cross: the first output is the lowest quantile, and each further one the step to the
     next, made positive by softplus. Outputs of zero are the quantiles of a standard normal
     distribution.
     """

@@ -159,7 +159,9 @@ class EncoderOptimizer(Optimizer):
             return
         optimizer = self._torch_optimizers.get(key)
         known = _named_parameters(optimizer)
-        if any(known.get(name, parameter) is not parameter for name, parameter in parameters.items()):
+        if any(
+            known.get(name, parameter) is not parameter for name, parameter in parameters.items()
+        ):
             optimizer, known = None, {}
         groups: dict[tuple, dict[str, Any]] = {}
         for name, parameter in parameters.items():
