@@ -1,6 +1,7 @@
 """Imports go down: docs/architecture.md has the floors."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def imports(path: Path) -> list[tuple[int, str]]:
             continue
         found += [(node.lineno, n[1]) for n in names if n[0] == "spacy_bertreg" and len(n) > 1]
     return found
+
+
+def test_the_page_names_what_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)) == set(ROOMS)
+    paths = [
+        path
+        for path in re.findall(r"[\w/]+/[\w.]*", page)
+        if path.split("/")[0] in (*ROOMS, "tests", "projects", "scripts")
+    ]
+    assert len(paths) > 40
+    for path in paths:
+        assert (PACKAGE / path).exists() or (ROOT / path).exists(), path
 
 
 def test_only_rooms_at_the_top():

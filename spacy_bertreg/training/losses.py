@@ -186,7 +186,7 @@ class GaussianLoss(Loss):
 class PinballLoss(Loss):
     """Pinball loss of several quantiles, averaged (Koenker & Bassett 1978, Econometrica 46:33-50).
 
-    Quantiles can't cross: the first output is the lowest quantile, and each further one the step to the
+    Quantiles can't cross: the first output is the lowest quantile, each further one the step to the
     next, made positive by softplus. Outputs of zero are the quantiles of a standard normal
     distribution.
     """
