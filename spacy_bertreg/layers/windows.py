@@ -26,6 +26,8 @@ class Window:
     type_ids (ndarray | None): Their segments, for transformers that have segments.
     first, last (ndarray): For each word piece, the first and the last token of the document that it
         belongs to. For special tokens, which belong to no token, `last < first`.
+    gaps (ndarray): Tokens between the first and the last of a word piece that don't belong to it,
+        as control characters, which slow tokenizers drop.
     n_tokens (int): Length of the document.
     """
 
@@ -33,6 +35,7 @@ class Window:
     type_ids: Ints | None
     first: Ints
     last: Ints
+    gaps: Ints
     n_tokens: int
 
     def __len__(self) -> int:
@@ -92,12 +95,12 @@ def _n_positions(transformer: Any) -> int | None:
     return n_positions if n_positions and n_positions > 0 else None
 
 
-def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints]]:
+def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Find the first and the last token of each word piece from its place in the window's text.
 
     spans (list[Span]): The windows.
     offsets (list): For each window, start and end of each word piece in its text.
-    YIELDS (tuple[ndarray, ndarray]): First and last tokens, for each window.
+    YIELDS (tuple[ndarray, ndarray, ndarray]): First and last tokens and no gaps, for each window.
     """
     bounds: dict[int, Ints] = {}
     for span, pieces in zip(spans, offsets, strict=True):
@@ -109,12 +112,12 @@ def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[
         first = span.start + np.searchsorted(ends, begin, side="right")
         last = span.start + np.searchsorted(starts, end, side="left") - 1
         # Special tokens begin and end at the same place.
-        yield first, np.where(end > begin, last, first - 1)
+        yield first, np.where(end > begin, last, first - 1), np.zeros(0, dtype=np.int64)
 
 
-def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, Ints]:
-    """Find the first and the last token of each word piece by its text: Hugging Face's slow
-    tokenizers do not say where in the text a word piece is."""
+def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, Ints, Ints]:
+    """Find the first and the last token of each word piece, and gaps, by its text: Hugging Face's
+    slow tokenizers do not say where in the text a word piece is."""
     strings = tokenizer.convert_ids_to_tokens(ids)
     special = set(tokenizer.all_special_tokens)
     if not any(token in span.text for token in special):
@@ -123,7 +126,8 @@ def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, I
     _, tokens = get_alignments([token.text for token in span], strings)
     first = np.array([min(numbers, default=0) for numbers in tokens], dtype=np.int64)
     last = np.array([max(numbers, default=-1) for numbers in tokens], dtype=np.int64)
-    return span.start + first, span.start + last
+    gaps = np.setdiff1d(np.arange(len(span)), [n for numbers in tokens for n in numbers])
+    return span.start + first, span.start + last, span.start + gaps
 
 
 def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:
@@ -158,8 +162,10 @@ def get_alignment(windows: list[Window], n_pieces: int) -> Ragged:
         lengths = np.maximum(window.last - window.first + 1, 0)
         piece = np.repeat(np.arange(len(window)), lengths)
         within = np.arange(len(piece)) - np.repeat(lengths.cumsum() - lengths, lengths)
-        tokens.append(window.first[piece] + within)
-        places.append(number * n_pieces + piece)
+        token = window.first[piece] + within
+        is_covered = ~np.isin(token, window.gaps)
+        tokens.append(token[is_covered])
+        places.append(number * n_pieces + piece[is_covered])
     token = np.concatenate([np.zeros(0, dtype=np.int64), *tokens])
     place = np.concatenate([np.zeros(0, dtype=np.int64), *places])
     order = np.argsort(token, kind="stable")

@@ -323,8 +323,8 @@ class TextRegressor(Regressor, TrainablePipe):
         super()._load_learned(data)
         self._weight, self._target_weights = data["weight"], list(data["target_weights"])
         # For a pipeline that is trained further.
-        residuals: Sequence[Sequence[float]] = self.scale.residuals or [[]] * len(self.targets)
-        self._residuals = [
-            deque((error / std for error in column), maxlen=MAX_RESIDUALS)
-            for column, std in zip(residuals, self.scale.std, strict=True)
-        ]
+        self._residuals = [deque(maxlen=MAX_RESIDUALS) for _ in self.targets]
+        if self.scale.residuals:
+            pairs = zip(self._residuals, self.scale.residuals, self.scale.std, strict=True)
+            for known, column, std in pairs:
+                known.extend(error / std for error in column)

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import spacy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 from spacy_transformers.architectures import create_TransformerModel_v3
@@ -88,6 +88,8 @@ def test_outputs_and_alignment_are_the_stock_ones(pair):
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(texts=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=4))
+# A slow tokenizer drops the token in the middle.
+@example(texts=["0A#\x1fAA"])
 def test_alignment_is_the_stock_one_for_any_text(pair, texts):
     compare(*pair, [text.encode("utf-8", "ignore").decode() for text in texts])
 
