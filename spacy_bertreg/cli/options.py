@@ -39,3 +39,49 @@ Decimal = Annotated[
     typer.Option(help="Decimal sign, . or , where numbers are text; by default it is detected"),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file; by default the first")]
+
+# Of `convert` and `init`, named as the arguments of the function `convert`.
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="Column with a number to predict; may be repeated"),
+]
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names a document")]
+Group = Annotated[
+    str | None,
+    typer.Option(help="Column of what belongs together: in one split if split at random"),
+]
+Time = Annotated[str | None, typer.Option(help="Column with dates, as 2016-01-31, or years")]
+Covariates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--covariate", help="Column with a number that goes with a document; may be repeated"
+    ),
+]
+Weight = Annotated[
+    str | None, typer.Option(help="Column with how much a document counts in training")
+]
+Label = Annotated[
+    str | None,
+    typer.Option(help="Column with a class, for a text classifier beside the regressor"),
+]
+DropEmpty = Annotated[
+    bool, typer.Option("--drop-empty", help="Leave out rows without a text: else they are an error")
+]
+MaxDocs = Annotated[
+    int | None, typer.Option(help="Take so many documents, drawn at random; by default all")
+]
+Shares = Annotated[
+    tuple[float, float, float] | None,
+    typer.Option(
+        "--split", help="Shares of train, dev and test, at random  [default: 0.7 0.1 0.2]"
+    ),
+]
+DevFrom = Annotated[
+    str | None, typer.Option(help="Split by --time: first date of dev, after train")
+]
+TestFrom = Annotated[str | None, typer.Option(help="First date of test")]
+SplitColumn = Annotated[
+    str | None, typer.Option(help="Split by a column that says train, dev or test")
+]
+Seed = Annotated[int, typer.Option(help="Seed of a split at random, and of --max-docs")]
+Lang = Annotated[str, typer.Option(help="spaCy's code of the language, as for blank:xx")]

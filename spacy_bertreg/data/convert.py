@@ -55,6 +55,8 @@ def convert(
     covariates: Sequence[str] = (),
     weight: str | None = None,
     label: str | None = None,
+    drop_empty: bool = False,
+    max_docs: int | None = None,
     shares: Sequence[float] | None = None,
     dev_from: str | None = None,
     test_from: str | None = None,
@@ -89,12 +91,14 @@ def convert(
     weight (str | None): Column with numbers of 0 or more: how much a document counts in training.
     label (str | None): Column with the class of each document, for spaCy's `textcat`, which learns
         from `doc.cats`: it is written there, and the targets to `doc.user_data["targets"]`.
+    drop_empty (bool): Whether to leave out rows without a text, which are an error otherwise.
+    max_docs (int | None): Take so many documents, drawn at random; None for all.
     shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
         file out. None for 0.7, 0.1 and 0.2, if no other way to split is asked for.
     dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
     test_from (str | None): The first date of test.
     split_column (str | None): Split as this column says: train, dev or test.
-    seed (int): Seed of a split at random.
+    seed (int): Seed of a split at random, and of `max_docs`.
     lang (str): Language of the texts, for spaCy's tokenizer.
     encoding (str), separator (str | None), quoting (str), decimal (str | None), sheet (str | None):
         How the table is written, see `TableOptions`.
@@ -123,7 +127,12 @@ def convert(
         [text, *targets, id_column, group, time, *covariates, weight, label, split_column],
         path,
     )
-    texts = require_texts(with_labels(table, text), path)
+    column = with_labels(table, text)
+    is_kept = np.ones(len(table), dtype=bool)
+    if drop_empty:
+        is_kept = ~(column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
+        column = column.where(is_kept, "left out")
+    texts = require_texts(column, path)
     values = pd.DataFrame({name: parse_numbers(table[name], path, decimal) for name in targets})
     labels = None if label is None else require_names(with_labels(table, label), path, "a label")
     ids = [str(row) for row in range(1, len(table) + 1)]
@@ -146,12 +155,16 @@ def convert(
         ]
     if weight is not None:
         user_data[WEIGHT] = parse_weights(table[weight], path, decimal)
+    rows = _sample(np.flatnonzero(is_kept), max_docs, seed)
+    # Of rows that are left out, it stays empty.
+    split = np.full(len(table), "", dtype=object)
     if split_column is not None:
-        split = split_by_column(with_labels(table, split_column), path)
+        split[rows] = split_by_column(with_labels(table, split_column), path)[rows]
     elif dates is not None and dev_from is not None and test_from is not None:
-        split = split_by_date(dates, dev_from, test_from)
+        split[rows] = split_by_date(dates.iloc[rows], dev_from, test_from)
     else:
-        split = split_by_group(groups, SHARES if shares is None else shares, seed)
+        chosen = [groups[row] for row in rows]
+        split[rows] = split_by_group(chosen, SHARES if shares is None else shares, seed)
 
     tokenizer = _get_tokenizer(lang)
     known = [
@@ -177,13 +190,21 @@ def convert(
     write_whole(files)
     summary = _summarize(values, n_words, split)
     numeric = [name for name in (*targets, *covariates, weight) if name is not None]
-    n_controls = sum(CONTROL.search(text) is not None for text in texts)
+    n_controls = sum(CONTROL.search(texts[row]) is not None for row in rows)
     summary.attrs = {
-        "shared_groups": count_shared(groups, split),
+        "shared_groups": count_shared([groups[row] for row in rows], split[rows]),
         "notes": [*table.attrs.get("notes", []), *_number_notes(table, numeric, decimal)],
         "warnings": [control_warning(n_controls)] if n_controls else [],
     }
     return summary
+
+
+def _sample(rows: np.ndarray, max_docs: int | None, seed: int) -> np.ndarray:
+    if max_docs is None or max_docs >= len(rows):
+        return rows
+    if max_docs < 1:
+        raise ValueError(f"max_docs is {max_docs}. Expected 1 or more.")
+    return np.sort(np.random.default_rng(seed).choice(rows, max_docs, replace=False))
 
 
 def _check_split_options(
