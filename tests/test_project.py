@@ -82,7 +82,7 @@ def test_every_file_that_a_command_names_is_declared(folder, name):
 def test_frozen_and_full_differ_only_in_what_their_lines_say(folder):
     scripts = [s.split() for c in PROJECTS[folder]["commands"] for s in c["script"]]
     frozen, full = (
-        next(s for s in scripts if "train_seeds.py" in s[1] and f"training/{name}" in s)
+        next(s for s in scripts if s[3:5] == ["bertreg", "train"] and f"training/{name}" in s)
         for name in ("frozen", "full")
     )
     differing = [(a, b) for a, b in zip(frozen, full, strict=True) if a != b]

@@ -10,9 +10,12 @@ from . import (  # noqa: F401 - each adds its command to the group
     convert,
     explain,
     freeze_report,
+    init,
     lexicon,
+    package,
     report,
     score,
+    train,
 )
 from .group import bertreg_cli
 

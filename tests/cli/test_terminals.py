@@ -61,13 +61,13 @@ def test_a_reader_that_goes_fails_no_job(inputs, tmp_path, unbuffered):
 
 
 def test_a_script_prints_what_it_can(tmp_path):
-    script = ROOT / "scripts" / "train_seeds.py"
+    script = ROOT / "scripts" / "make_tiny_bert.py"
     missing = run(
-        *(sys.executable, script, tmp_path / "Häfńer.cfg", tmp_path / "out", "--seeds", "0"),
+        *(sys.executable, script, tmp_path / "Häfńer.csv", tmp_path / "out"),
         PYTHONIOENCODING="ascii",
     )
     assert missing.returncode == 1
-    assert b"H?f?er.cfg does not exist" in missing.stderr
+    assert b"H?f?er.csv" in missing.stderr
 
 
 def bertreg(*arguments, **environment):

@@ -7,13 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import choose_precision
-import describe_package
 import numpy as np
 import pytest
 import spacy
 from conftest import ROOT, train
 from spacy.tokens import DocBin
+
+from spacy_bertreg.project import precision_check
+from spacy_bertreg.project.model_card import FORGETS_TEXTS, KEEPS_TEXTS
+from spacy_bertreg.project.package import package
 
 TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", "Talks went on; nobody died."]
 SCORE = """
@@ -31,23 +33,24 @@ print(json.dumps({
 @pytest.mark.parametrize(
     ("noise", "precision"), [(0.0, "auto"), (0.001, "auto"), (0.05, "float32")]
 )
-def test_bfloat16_is_chosen_if_predictions_stay(
-    make_bert, make_examples, tmp_path, monkeypatch, noise, precision
-):
-    nlp = make_bert()
-    examples = make_examples(nlp, 16)
-    nlp.initialize(lambda: examples)
-    nlp.to_disk(tmp_path / "model")
-    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
-    gold = np.array([[example.reference.cats["severity"]] for example in examples])
+def test_bfloat16_is_chosen_if_predictions_stay(trained, monkeypatch, noise, precision):
+    nlp = spacy.load(trained / "model")
+    docs = DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab)
+    gold = np.array([doc.cats["severity"] for doc in docs])
     exact = gold + 0.1 * np.random.default_rng(0).normal(size=gold.shape)
-    rounded = exact + noise * exact.std()
-    predictions = iter([exact, rounded])
-    monkeypatch.setattr(choose_precision, "_predict", lambda *args: next(predictions))
-    found = choose_precision.compare(tmp_path / "model", tmp_path / "dev.spacy")
-    assert found["precision"] == precision
-    assert found["difference"] == pytest.approx(noise)
-    assert f'`precision = "{precision}"`' in choose_precision.describe(found)
+    predictions = iter([exact, exact + noise * exact.std()])
+    monkeypatch.setattr(
+        precision_check, "_predict", lambda *arguments: {"severity": next(predictions)}
+    )
+    check = precision_check.check_precision(nlp, trained / "model", trained / "dev.spacy")
+    assert check.precision == precision
+    assert check.difference == pytest.approx(noise)
+    assert f'`precision = "{precision}"`' in check.describe()
+
+
+def test_a_pipeline_without_a_transformer_has_no_precision(pipeline):
+    nlp = spacy.load(pipeline)
+    assert precision_check.check_precision(nlp, pipeline, pipeline / "none.spacy") is None
 
 
 @pytest.fixture
@@ -62,48 +65,49 @@ def trained(make_bert, make_examples, tmp_path):
     return tmp_path
 
 
-def call(main, monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["script", *map(str, arguments)])
-    main()
-
-
+# spaCy's package command leaves files to the garbage collector to close.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 @pytest.mark.parametrize("forget", [False, True])
-def test_the_package_says_whether_it_marks_training_texts(trained, monkeypatch, forget):
-    options = ["--forget-training-texts"] if forget else []
-    monkeypatch.chdir(trained)
-    call(choose_precision.main, monkeypatch, "model", "dev.spacy", "chosen", *options)
-    docs = list(DocBin().from_disk("dev.spacy").get_docs(spacy.blank("en").vocab))
-    for name, has_marks in (("model", True), ("chosen", not forget)):
-        seen = spacy.load(name).get_pipe("text_regressor").was_trained_on(docs)
-        assert seen.all() == seen.any() == has_marks
-    named = ["--name", "test", "--version", "1.0.0"]
-    call(describe_package.main, monkeypatch, "chosen", "metrics.json", "packages", *named)
-    readme = Path("packages/en_test-1.0.0/README.md").read_text(encoding="utf-8")
-    found = [text in readme for text in (describe_package.MARKED, describe_package.UNMARKED)]
-    assert found == [not forget, forget]
+def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
+    model = trained / "model"
+    wheel, check = package(
+        model, trained / "packages", name="test", forget_training_texts=forget, version="1.0.0"
+    )
+    assert check is None
+    assert wheel == trained / "packages" / "en_test-1.0.0" / "dist" / wheel.name
+    folder = wheel.parents[1]
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert [text in readme for text in (KEEPS_TEXTS, FORGETS_TEXTS)] == [not forget, forget]
+    docs = list(DocBin().from_disk(trained / "dev.spacy").get_docs(spacy.blank("en").vocab))
+    for path, knows in ((model, True), (folder / "en_test" / "en_test-1.0.0", not forget)):
+        seen = spacy.load(path).get_pipe("text_regressor").was_trained_on(docs)
+        assert seen.all() == seen.any() == knows
 
 
 @pytest.mark.parametrize(
-    ("output", "message"),
+    ("change", "message"),
     [
-        ("model", "model is the input, too"),
-        ("dev.spacy", "dev.spacy is a file. Expected a folder"),
-        ("mine", "mine holds other files, and is no pipeline"),
+        ({"output": "model"}, "model is the input, too"),
+        ({"output": "dev.spacy"}, "dev.spacy is a file. Expected a folder"),
+        ({"name": "my-model"}, "The name is 'my-model'. Expected letters, digits and _"),
+        ({"metrics": "dev.spacy"}, "is not what `spacy evaluate --output` writes"),
+        ({"data": "empty.spacy"}, "empty.spacy holds no documents"),
+        ({"pipeline": "blank"}, "has no component that predicts numbers"),
     ],
 )
-def test_a_pipeline_is_written_over_nothing_else(trained, monkeypatch, output, message):
-    (trained / "mine").mkdir()
-    (trained / "mine" / "notes.txt").write_text("mine")
+def test_wrong_input_leaves_nothing_behind(trained, monkeypatch, change, message):
     monkeypatch.chdir(trained)
+    DocBin().to_disk("empty.spacy")
+    spacy.blank("en").to_disk("blank")
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
-    with pytest.raises(SystemExit, match=message):
-        call(choose_precision.main, monkeypatch, "model", "dev.spacy", output)
-    (trained / "file").write_text("")
-    named = ["--name", "test", "--version", "1.0.0"]
-    with pytest.raises(SystemExit, match="Can't write .*: .*file is a file"):
-        call(describe_package.main, monkeypatch, "model", "metrics.json", "file", *named)
-    (trained / "file").unlink()
+    arguments = {"pipeline": "model", "output": "packages", "name": "test"} | change
+    paths = {key: value if key == "name" else Path(value) for key, value in arguments.items()}
+    with pytest.raises(ValueError, match=message):
+        package(paths.pop("pipeline"), paths.pop("output"), **paths)
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+    assert not Path("packages").exists()
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -128,19 +132,12 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
         shutil.copy(ROOT / name, source)
     # Builds the sdist, and the wheel from the sdist.
     run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", source, cwd=tmp_path)
-    name, version = "bertreg_test", "1.2.3"
-    (tmp_path / "packages").mkdir()
-    choose, describe = (
-        ROOT / "scripts" / f"{n}.py" for n in ("choose_precision", "describe_package")
-    )
-    model = tmp_path / "packages" / "pipeline"
-    said = run(sys.executable, choose, "model", "dev.spacy", model, cwd=tmp_path)
+    command = ["bertreg", "package", "model", "packages", "--name", "bertreg_test"]
+    command += ["--version", "1.2.3", "--data", "dev.spacy", "--metrics", "metrics.json"]
+    said = run(sys.executable, "-m", "spacy", *command, cwd=tmp_path)
+    folder = tmp_path / "packages" / "en_bertreg_test-1.2.3"
+    model = folder / "en_bertreg_test" / folder.name
     expected = [doc.cats["severity"] for doc in spacy.load(model).pipe(TEXTS)]
-    options = ["--name", name, "--version", version]
-    run(sys.executable, describe, model, "metrics.json", "packages", *options, cwd=tmp_path)
-    folder = tmp_path / "packages" / f"en_{name}-{version}"
-    package = ["package", model, "packages", "--build", "wheel", "--force"]
-    run(sys.executable, "-m", "spacy", *package, "--meta-path", folder / "meta.json", cwd=tmp_path)
 
     run(sys.executable, "-m", "venv", "fresh", cwd=tmp_path)
     python = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -155,5 +152,6 @@ def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
     assert any(r.startswith("spacy-bertreg>=") for r in result["meta"]["requirements"])
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "# en_bertreg_test" in readme
-    assert said.strip() in readme
+    assert "`precision = " in readme
+    assert "documents of the dev set differ" in " ".join(said.split())
     assert f"| severity | 16 | {scores['reg_r2']:.3f} |" in readme

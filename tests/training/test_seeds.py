@@ -1,12 +1,15 @@
-"""The script that trains once a seed."""
+"""`bertreg train` trains once a seed, and keeps the best."""
 
 import json
+import math
 import subprocess
 import sys
 
 import pytest
 import spacy
 from conftest import ROOT
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
 
 from spacy_bertreg.data.convert import convert
 
@@ -35,20 +38,21 @@ def write(folder, files):
 
 
 def train(folder, output, seeds, *settings):
-    return run(
-        *("train_seeds.py", ROOT / "configs" / "dictionary.cfg", output, "--seeds", seeds),
-        *("--paths.train", folder / "corpus" / "train.spacy"),
-        *("--paths.dev", folder / "corpus" / "dev.spacy", *settings),
-    )
+    config = ROOT / "configs" / "dictionary.cfg"
+    return run(config, output, "--seeds", seeds, "--data", folder / "corpus", *settings)
 
 
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def run(script, *arguments):
-    command = [sys.executable, ROOT / "scripts" / script, *arguments]
+def run(*arguments):
+    command = [sys.executable, "-m", "spacy", "bertreg", "train", *arguments]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT)
+
+
+def said(result):
+    return " ".join((result.stdout + result.stderr).split())
 
 
 def test_a_pipeline_and_a_log_for_each_seed(folder):
@@ -73,9 +77,11 @@ def test_a_pipeline_and_a_log_for_each_seed(folder):
 
 def test_wrong_seeds(folder):
     for seeds, found in (("0,x", "Expected whole numbers"), ("1,1", "Expected different")):
-        result = run("train_seeds.py", "none.cfg", folder / "other", "--seeds", seeds)
-        assert result.returncode == 2
-        assert found in result.stderr
+        result = run("none.cfg", folder / "other", "--seeds", seeds)
+        assert result.returncode == 1
+        assert found in said(result)
+    result = train(folder, folder / "other", "0", "--engine", "dask")
+    assert "engine is 'dask'. Expected local or ray" in said(result)
     assert not (folder / "other").exists()
 
 
@@ -96,16 +102,15 @@ def test_only_what_an_earlier_run_wrote_is_replaced(folder):
 def test_a_failed_run_changes_nothing(folder):
     models = folder / "models" / "dictionary"
     before = content(folder / "models")
-    none = folder / "none.spacy"
-    result = train(folder, models, "0", "--paths.dev", none)
+    result = train(folder, models, "0", "--paths.dev", folder / "none.spacy")
     assert result.returncode == 1
-    assert f"{models} is as it was before" in result.stderr
-    missing = run("train_seeds.py", folder / "none.cfg", models, "--seeds", "0")
+    assert "is as it was before" in said(result)
+    missing = run(folder / "none.cfg", models)
     assert missing.returncode == 1
-    assert "none.cfg does not exist. Expected a config" in missing.stderr
+    assert "does not exist. Expected a config" in said(missing)
     wrong = train(folder, models, "0", "--paths.dev.x", "1")
     assert wrong.returncode == 1
-    assert "dictionary.cfg with " in wrong.stderr
+    assert "dictionary.cfg with " in said(wrong)
     assert content(folder / "models") == before
     assert [path.name for path in models.parent.iterdir()] == ["dictionary"]
 
@@ -115,12 +120,38 @@ def test_folders_of_others_are_refused(folder, tmp_path):
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     result = train(folder, tmp_path / "mine", "0")
     assert result.returncode == 1
-    assert "mine holds other files: it has no train_seeds.json" in result.stderr
+    assert "holds other files: it has no train_seeds.json" in said(result)
     result = train(folder, tmp_path / "mine" / "thesis.tex", "0")
-    assert "thesis.tex is a file. Expected a folder" in result.stderr
+    assert "is a file. Expected a folder" in said(result)
     listed = {"files": ["../mine/thesis.tex"]}
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "train_seeds.json").write_text(json.dumps(listed))
     result = train(folder, tmp_path / "other", "0")
-    assert "files that are not in this folder" in result.stderr
+    assert "files that are not in this folder" in said(result)
     assert len(content(tmp_path)) == 2
+
+
+def test_epochs_set_the_steps(folder):
+    result = run(
+        *(ROOT / "configs" / "tok2vec.cfg", folder / "small", "--data", folder / "corpus"),
+        *("--epochs", 1, "--training.batcher.size", 100, "--training.dropout", 0.2),
+    )
+    assert result.returncode == 0, said(result)
+    config = spacy.util.load_config(folder / "small" / "model-best" / "config.cfg")
+    n_docs = len(list(DocBin().from_disk(folder / "corpus" / "train.spacy").get_docs(Vocab())))
+    assert config["training"]["max_steps"] == math.ceil(n_docs / 100)
+    assert config["training"]["dropout"] == 0.2
+
+
+@pytest.mark.slow
+def test_ray_trains_the_same(folder, tmp_path):
+    pytest.importorskip("ray")
+    for engine in ("local", "ray"):
+        result = run(
+            *(ROOT / "configs" / "tok2vec.cfg", tmp_path / engine, "--data", folder / "corpus"),
+            *("--seeds", "0,1", "--epochs", 2, "--engine", engine),
+        )
+        assert result.returncode == 0, said(result)
+    for seed in (0, 1):
+        name = f"seed-{seed}/model-best/text_regressor/model"
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()

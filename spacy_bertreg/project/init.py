@@ -1,0 +1,197 @@
+"""From a user's table to a spaCy project of their own."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import spacy
+from spacy.tokens import Doc, DocBin
+
+import spacy_bertreg
+
+from ..data.convert import convert
+from ..data.files import check_folder, folder_beside, replace_files, write_whole
+from ..data.splits import SPLITS
+from ..data.tables.columns import parse_numbers
+from ..data.tables.kinds import TableOptions
+from ..data.tables.read import read_table
+from ..targets.gold import observed_values
+from .findings import Finding, TargetChoice, choose_transform, describe_documents, find_leaks
+from .options import COLUMN_OPTIONS, SPLIT_OPTIONS, command_words
+from .render import TEMPLATE, TRAINING, Variable, render_config, render_project, render_readme
+from .timing import duration, time_models
+
+# Small enough to be trained without a GPU.
+ENGLISH_TRANSFORMER = "sentence-transformers/all-MiniLM-L6-v2"
+OTHER_TRANSFORMER = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+
+
+class NewProject(NamedTuple):
+    """A project that was written.
+
+    folder (Path): Where it is.
+    findings (list[Finding]): What was found in the table, and chosen because of it.
+    """
+
+    folder: Path
+    findings: list[Finding]
+
+
+def init(
+    table: str | Path,
+    folder: str | Path,
+    *,
+    text: str,
+    targets: Sequence[str],
+    transformer: str | None = None,
+    lexicon: str | Path | None = None,
+    lang: str = "en",
+    epochs: int = 3,
+    seeds: Sequence[int] = (0, 1),
+    gpu_id: int = -1,
+    measure_time: bool = True,
+    **convert_options: Any,
+) -> NewProject:
+    """Look at a table, and write a spaCy project for it.
+
+    table (str | Path): See `convert`; it is copied into the project.
+    folder (str | Path): Folder for the project, new or empty.
+    text (str), targets (Sequence[str]): Columns.
+    transformer (str | None): Folder or Hugging Face name; None for a small one by language.
+    lexicon (str | Path | None): A term list for the best dictionary; it is copied, too.
+    lang (str): spaCy's code of the language.
+    epochs (int): How often BERT reads the training texts.
+    seeds (Sequence[int]): Each model is trained once a seed.
+    gpu_id (int): GPU, or -1 for the CPU.
+    measure_time (bool): Whether to train on a few documents to say how long it will take.
+    **convert_options: As `convert` takes them.
+    RETURNS (NewProject): What was found and chosen.
+    RAISES (ValueError, OSError, ImportError): Wrong input; nothing is written.
+    """
+    table, folder = Path(table), Path(folder)
+    files = [table] if lexicon is None else [table, Path(lexicon)]
+    check_folder(folder, files)
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty. Expected a new folder for the project.")
+    if transformer is None:
+        transformer = ENGLISH_TRANSFORMER if lang == "en" else OTHER_TRANSFORMER
+    elif Path(transformer).is_dir():
+        transformer = Path(transformer).resolve().as_posix()
+    arguments = {"text": text, "targets": list(targets), "lang": lang, **convert_options}
+    with folder_beside(folder.resolve()) as temporary:
+        new, corpus = temporary / "new", temporary / "corpus"
+        convert(table, corpus, **arguments)
+        docs = _read_docs(corpus, lang)
+        all_docs = [doc for part in docs.values() for doc in part]
+        choices = [
+            choose_transform(name, [observed_values(doc).get(name) for doc in all_docs])
+            for name in targets
+        ]
+        configs = {
+            new / "configs" / f"{name}.cfg": render_config(name, settings).encode("utf-8")
+            for name, settings in _settings(choices, arguments).items()
+        }
+        copies = {new / "assets" / _file_name(path): path.read_bytes() for path in files}
+        write_whole(configs | copies)
+        findings = [
+            *describe_documents(docs, transformer, has_groups=bool(arguments.get("group"))),
+            *(choice.finding for choice in choices),
+            *_leaks(table, arguments),
+        ]
+        times: dict[str, float] = {}
+        finding = None
+        if measure_time:
+            times, finding = time_models(new / "configs", corpus, transformer, epochs, gpu_id)
+        how_long = duration(times, len(seeds))
+        findings += [finding or Finding("Training", how_long)]
+        # It is part of a Python package's name.
+        dataset = re.sub(r"\W", "_", _file_name(table).partition(".")[0]).lower() or "table"
+        values: dict[str, str | int] = {
+            "epochs": epochs,
+            "seeds": ",".join(map(str, seeds)),
+            "gpu_id": gpu_id,
+            "version": "0.1.0",
+            "package_options": "",
+        }
+        variables = [
+            Variable("table", f"assets/{_file_name(table)}", "A copy of the table"),
+            Variable("dataset", dataset, "Its name, in paths and in that of the package"),
+            Variable("columns", command_words(arguments, COLUMN_OPTIONS), "For bertreg convert"),
+            Variable("split", command_words(arguments, SPLIT_OPTIONS), "Likewise"),
+            Variable("transformer", transformer, "A folder, or a name on the Hugging Face hub"),
+            *(Variable(name, values[name], comment) for name, comment in TRAINING.items()),
+        ]
+        title = f"Predict {', '.join(targets)} from the texts of {table.name}"
+        pages = {
+            "project.yml": render_project(
+                title=title,
+                description=f"Trains dictionaries, a small network and two BERTs on the same "
+                f"split, and says by how much each beats the others. {how_long}",
+                variables=variables,
+                lang=lang,
+                lexicon=None if lexicon is None else f"assets/{_file_name(Path(lexicon))}",
+            ),
+            "README.md": render_readme(
+                title=title,
+                targets=", ".join(targets),
+                table=table.name,
+                version=spacy_bertreg.__version__,
+                duration=how_long,
+                findings=findings,
+            ),
+            ".gitignore": (TEMPLATE / "gitignore").read_text(encoding="utf-8"),
+        }
+        write_whole({new / name: content.encode("utf-8") for name, content in pages.items()})
+        replace_files(new, folder.resolve(), [])
+    return NewProject(folder, findings)
+
+
+def _read_docs(corpus: Path, lang: str) -> dict[str, list[Doc]]:
+    vocab = spacy.blank(lang).vocab
+    paths = {name: corpus / f"{name}.spacy" for name in SPLITS}
+    return {
+        name: list(DocBin().from_disk(path).get_docs(vocab))
+        for name, path in paths.items()
+        if path.is_file()
+    }
+
+
+def _settings(
+    choices: Sequence[TargetChoice], arguments: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Say which lines of which config are to be changed."""
+    transforms = {choice.target: choice.transform for choice in choices}
+    bounds = {choice.target: choice.bounds for choice in choices if choice.bounds}
+    settings = {"lang": json.dumps(arguments["lang"])}
+    settings["transform"] = json.dumps(
+        transforms if len(set(transforms.values())) > 1 else choices[0].transform
+    )
+    if bounds:
+        settings["bounds"] = json.dumps(bounds)
+    if arguments.get("covariates"):
+        settings["covariates"] = json.dumps(list(arguments["covariates"]))
+    return {name: dict(settings) for name in ("bert", "dictionary", "tok2vec")}
+
+
+def _leaks(path: Path, arguments: Mapping[str, Any]) -> list[Finding]:
+    """Look for columns without a role that go with the targets."""
+    reading = {
+        name: arguments[name] for name in TableOptions.__dataclass_fields__ if name in arguments
+    }
+    table = read_table(path, options=TableOptions(**reading))
+    targets = {
+        name: np.array(parse_numbers(table[name], path, arguments.get("decimal")))
+        for name in arguments["targets"]
+    }
+    roles = [arguments.get(name) for name in (*COLUMN_OPTIONS, "split_column")]
+    used = {role for role in roles if isinstance(role, str)}
+    used.update(*(role for role in roles if isinstance(role, list | tuple)))
+    return find_leaks(table, targets, used)
+
+
+def _file_name(path: Path) -> str:
+    """Make a file's name one that needs no quotes in project.yml."""
+    return re.sub(r"[^\w.-]+", "_", path.name)

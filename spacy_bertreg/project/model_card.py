@@ -1,0 +1,114 @@
+"""The README with which a trained pipeline is packaged."""
+
+import json
+from typing import Any
+
+import spacy_bertreg
+
+from ..data.covariates import LOG_LENGTH
+from .precision_check import PrecisionCheck
+
+METRICS = ("r2", "mse", "rmse", "mae", "pearson", "spearman")
+
+CARD = """# {package}
+
+A [spaCy](https://spacy.io) pipeline that predicts a number for each text: {targets}. Trained with
+spacy-bertreg {version}.
+
+```python
+import spacy
+
+nlp = spacy.load("{package}")
+doc = nlp("What a lovely day.")
+print(doc.cats)      # the prediction of each target
+print(doc._.score)   # the prediction of the first target
+```
+{covariates}{scores}{precision}
+## How it was trained
+
+{training}
+- {texts}
+"""
+SCORES = """
+## Scores on the test set
+
+| Target | Documents | R² | MSE | RMSE | MAE | Pearson | Spearman |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+{rows}
+
+Predictions and errors are in the target's own unit. The test set took no part in training.
+"""
+KEEPS_TEXTS = (
+    "The package holds a 64-bit fingerprint of each training text, by which anyone can ask whether "
+    "a given text was trained on."
+)
+FORGETS_TEXTS = (
+    "The package holds no fingerprints of the training texts, by which one could ask whether a "
+    "given text was trained on."
+)
+
+
+def model_card(
+    meta: dict[str, Any],
+    config: dict[str, Any],
+    targets: list[str],
+    metrics: dict[str, Any] | None,
+    check: PrecisionCheck | None,
+    keeps_texts: bool,
+) -> str:
+    """Write the README of a package.
+
+    meta (dict[str, Any]): The package's meta.json.
+    config (dict[str, Any]): The pipeline's, interpolated.
+    targets (list[str]): What it predicts.
+    metrics (dict[str, Any] | None): What `spacy evaluate` wrote on the test set.
+    check (PrecisionCheck | None): Of a pipeline with a transformer.
+    keeps_texts (bool): Whether it holds fingerprints of the training texts.
+    RETURNS (str): Markdown.
+    """
+    rows = [] if metrics is None else [_row(*i) for i in metrics["reg_per_target"].items()]
+    return CARD.format(
+        package=f"{meta['lang']}_{meta['name']}",
+        targets=", ".join(f"`{target}`" for target in targets),
+        version=spacy_bertreg.__version__,
+        covariates=_covariates(config),
+        scores=SCORES.format(rows="\n".join(rows)) if rows else "",
+        precision="" if check is None else f"\n{check.describe()}\n",
+        training=_training(meta, config),
+        texts=KEEPS_TEXTS if keeps_texts else FORGETS_TEXTS,
+    )
+
+
+def _training(meta: dict[str, Any], config: dict[str, Any]) -> str:
+    seed, steps = config["training"]["seed"], config["training"]["max_steps"]
+    how = f"At most {steps:,} steps, seed {seed}." if steps > 1 else f"Seed {seed}."
+    lines = [f"- {how} `config.cfg` in the package has every setting."]
+    transformer = config["components"].get("transformer", {}).get("model", {})
+    if "freeze_report" in meta and "name" in transformer:
+        report = meta["freeze_report"]
+        lines.insert(
+            0,
+            f"- Transformer: `{transformer['name']}`, with `freeze = "
+            f"{json.dumps(report['freeze'])}`: {report['trainable']:,} of "
+            f"{report['parameters']:,} parameters\n  learned.",
+        )
+    return "\n".join(lines)
+
+
+def _covariates(config: dict[str, Any]) -> str:
+    names = [n for part in config["components"].values() for n in part.get("covariates", [])]
+    given = [name for name in dict.fromkeys(names) if name != LOG_LENGTH]
+    if not given:
+        return ""
+    values = ", ".join(f'"{name}": NUMBER' for name in given)
+    return (
+        f"\nIt expects the covariates {', '.join(f'`{name}`' for name in given)}: set "
+        f'`doc.user_data["covariates"] = {{{values}}}` before the pipeline runs, None for what '
+        "is unknown.\n"
+    )
+
+
+def _row(target: str, metrics: dict[str, float | None]) -> str:
+    values = [metrics[name] for name in METRICS]
+    cells = ["–" if value is None else f"{value:.3f}" for value in values]
+    return f"| {target} | {metrics['n']} | {' | '.join(cells)} |"

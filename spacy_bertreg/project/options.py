@@ -1,0 +1,57 @@
+"""Options of `convert`, as words of a command line."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+# By argument of the function `convert`.
+SPLIT_OPTIONS = {
+    "shares": "--split",
+    "dev_from": "--dev-from",
+    "test_from": "--test-from",
+    "split_column": "--split-column",
+    "seed": "--seed",
+}
+COLUMN_OPTIONS = {
+    "text": "--text",
+    "targets": "--target",
+    "id_column": "--id",
+    "group": "--group",
+    "time": "--time",
+    "covariates": "--covariate",
+    "weight": "--weight",
+    "label": "--label",
+    "lang": "--lang",
+    "drop_empty": "--drop-empty",
+    "max_docs": "--max-docs",
+    "encoding": "--encoding",
+    "separator": "--separator",
+    "quoting": "--quoting",
+    "decimal": "--decimal",
+    "sheet": "--sheet",
+}
+# Repeated for each value.
+REPEATED = ("targets", "covariates")
+
+
+def command_words(arguments: Mapping[str, Any], options: Mapping[str, str]) -> str:
+    """Write arguments of `convert` as options of its command.
+
+    arguments (Mapping[str, Any]): By name; None, False and what is empty are left out.
+    options (Mapping[str, str]): Option by name of the argument.
+    RETURNS (str): Words, quoted where a shell needs it.
+    """
+    words: list[str] = []
+    for name, option in options.items():
+        value = arguments.get(name)
+        if value is None or value is False or value == () or value == []:
+            continue
+        if value is True:
+            words.append(option)
+        elif name in REPEATED:
+            words += [word for single in value for word in (option, str(single))]
+        elif isinstance(value, (list, tuple)):
+            words += [option, *map(str, value)]
+        else:
+            words += [option, str(value)]
+    return shlex.join(words)

@@ -1,0 +1,118 @@
+"""From a trained pipeline to a wheel."""
+
+import json
+from pathlib import Path
+
+import spacy
+from spacy.cli.package import has_build
+from spacy.cli.package import package as spacy_package
+from spacy.language import Language
+
+from ..data.files import check_folder, folder_beside, replace_files
+from ..pipeline.regressor import Regressor
+from ..scoring.loading import import_code
+from ..training.freeze_report import get_freeze_report, has_weights
+from .model_card import model_card
+from .precision_check import PrecisionCheck, check_precision, precision_settings
+
+
+def package(
+    pipeline: Path,
+    output: Path,
+    *,
+    name: str,
+    version: str = "0.1.0",
+    data: Path | None = None,
+    metrics: Path | None = None,
+    forget_training_texts: bool = False,
+    code: Path | None = None,
+) -> tuple[Path, PrecisionCheck | None]:
+    """Build a wheel of a trained pipeline, with a README and a meta.json that say how good it is.
+
+    pipeline (Path): Folder of the trained pipeline. It stays as it is.
+    output (Path): Folder to write to: the package is in LANG_NAME-VERSION, the wheel in dist there.
+    name (str): Name without the language, a Python identifier.
+    version (str): The package's version.
+    data (Path | None): Documents of the dev set, a .spacy file. If predictions for them are the
+        same in bfloat16, the packaged transformer computes in it where the hardware gains by it.
+        None to leave the precision as it is.
+    metrics (Path | None): What `spacy evaluate --output` wrote on the test set, for the README.
+    forget_training_texts (bool): Whether to leave out the fingerprints of the training texts, by
+        which one can ask whether a text was trained on.
+    code (Path | None): Python file with registered functions of the config; it is packaged too.
+    RETURNS (tuple[Path, PrecisionCheck | None]): The wheel, and what was found on `data`.
+    RAISES (ValueError, OSError, ImportError): Wrong input, or the wheel can't be built. Nothing is
+        written.
+    """
+    if not name.isidentifier():
+        raise ValueError(
+            f"The name is {name!r}. Expected letters, digits and _, as bertreg_tweets."
+        )
+    if not has_build():
+        raise ImportError("Building a wheel takes the package build: pip install build")
+    check_folder(output, [pipeline])
+    import_code(code)
+    scores = None if metrics is None else _read_metrics(metrics)
+    nlp = spacy.load(pipeline)
+    check = None if data is None else check_precision(nlp, pipeline, data)
+    if check is not None:
+        nlp = spacy.load(pipeline, config=precision_settings(nlp, check.precision))
+        nlp.meta["precision"] = check._asdict()
+    regressors = _regressors(nlp, pipeline)
+    if has_weights(nlp):
+        # Of components that were taken from another pipeline, training wrote it to that one's.
+        nlp.meta["freeze_report"] = get_freeze_report(nlp).to_dict()
+    if forget_training_texts:
+        for regressor in regressors:
+            regressor.forget_training_texts()
+    targets = list(dict.fromkeys(t for regressor in regressors for t in regressor.targets))
+    nlp.meta.update(
+        name=name, version=version, description=f"Predicts {', '.join(targets)} for each text."
+    )
+    if scores is not None:
+        nlp.meta["performance"] = scores
+    folder = output / f"{nlp.meta['lang']}_{name}-{version}"
+    keeps_texts = any(regressor.record.to_dict()["hashes"] for regressor in regressors)
+    card = model_card(
+        nlp.meta, nlp.config.interpolate(), targets, scores, check, keeps_texts=keeps_texts
+    )
+    with folder_beside(folder.resolve()) as temporary:
+        nlp.to_disk(temporary / "pipeline")
+        (temporary / "pipeline" / "README.md").write_text(card, encoding="utf-8")
+        (temporary / "packages").mkdir()
+        spacy_package(
+            temporary / "pipeline",
+            temporary / "packages",
+            code_paths=[] if code is None else [code],
+            create_sdist=False,
+            create_wheel=True,
+        )
+        built = temporary / "packages" / folder.name
+        wheels = [path.relative_to(built) for path in built.glob("dist/*.whl")]
+        if not wheels:
+            raise ValueError(f"No wheel of {folder.name} was built: see the messages above.")
+        replace_files(built, folder.resolve())
+    return folder / wheels[0], check
+
+
+def _regressors(nlp: Language, pipeline: Path) -> list[Regressor]:
+    components: list[object] = [component for _, component in nlp.pipeline]
+    found = [component for component in components if isinstance(component, Regressor)]
+    if not found:
+        raise ValueError(
+            f"{pipeline} has no component that predicts numbers, only: "
+            f"{', '.join(nlp.pipe_names) or 'none'}. Expected a text_regressor or a "
+            "dictionary_regressor."
+        )
+    return found
+
+
+def _read_metrics(path: Path) -> dict:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found["reg_per_target"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is not what `spacy evaluate --output` writes for a regressor: {error!r}."
+        ) from error
+    return found

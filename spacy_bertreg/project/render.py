@@ -1,0 +1,103 @@
+"""The template of a project: of this package's own, and of those that `bertreg init` writes."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATE = Path(__file__).parent / "template"
+CONFIGS = TEMPLATE / "configs"
+
+
+class Variable(NamedTuple):
+    """One of the `vars` of project.yml.
+
+    name (str): Its name. value (str | int): Its value.
+    comment (str): What it is, and which values it may have; one line.
+    """
+
+    name: str
+    value: str | int
+    comment: str
+
+
+MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
+# Of every project, behind those that say what its data are.
+TRAINING = {
+    "epochs": "How often BERT reads the training texts",
+    "seeds": "Each model is trained once a seed; the split has a seed of its own",
+    "gpu_id": "A GPU's number, or -1 for the CPU",
+    "version": "Of the package with the fully trained pipeline",
+    "package_options": "--forget-training-texts leaves fingerprints of the training texts out",
+}
+
+
+def render_project(
+    *,
+    title: str,
+    description: str,
+    variables: Sequence[Variable],
+    lang: str = "en",
+    lexicon: str | None = None,
+    is_demo: bool = False,
+) -> str:
+    """Write a project.yml.
+
+    title (str): Its title. description (str): What it does, without a line break.
+    variables (Sequence[Variable]): Its vars: `table`, `dataset`, `columns`, `split`, `transformer`
+        and those of `TRAINING`.
+    lang (str): spaCy's code of the language. English has rules of negation and emphasis.
+    lexicon (str | None): A term list for the best dictionary, a path in the project.
+    is_demo (bool): Whether it is this package's own, which fetches its data and has a smoke run.
+    RETURNS (str): YAML.
+    """
+    parts = ["a given term list, a learned one" if lexicon else "a learned term list"]
+    parts += ["rules for their context"] if lang == "en" else []
+    template = _environment().get_template("project.yml.jinja")
+    return template.render(
+        title=title,
+        description=textwrap.indent(
+            textwrap.fill(description, 98, break_on_hyphens=False, break_long_words=False), "  "
+        ),
+        variables=variables,
+        lang=lang,
+        lexicon=lexicon,
+        has_context_rules=lang == "en",
+        best=f"{', '.join(parts)} and boosted trees",
+        is_demo=is_demo,
+        evaluated=MODELS if is_demo else MODELS[-1:],
+    )
+
+
+def render_readme(**values: Any) -> str:
+    """Write the README of a user's project. RETURNS (str): Markdown."""
+    return _environment().get_template("README.md.jinja").render(**values)
+
+
+def render_config(name: str, settings: dict[str, str]) -> str:
+    """Take a config of the template, and change single lines.
+
+    name (str): As "bert". settings (dict[str, str]): New value, as it is to stand there, by the
+        line's key; a key that stands in several sections is changed in the first.
+    RETURNS (str): The config, with its comments.
+    """
+    text = (CONFIGS / f"{name}.cfg").read_text(encoding="utf-8")
+    for key, value in settings.items():
+        lines = text.splitlines(keepends=True)
+        place = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
+        lines[place] = f"{key} = {value}\n"
+        text = "".join(lines)
+    return text
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - YAML and Markdown
+    )

@@ -1,0 +1,145 @@
+"""How long a project takes on this machine: measured on a few documents."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.cli._util import setup_gpu
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import resolve_dot_names
+from thinc.api import Optimizer
+
+from .findings import Finding
+
+# Documents to learn from and to score; a dictionary learns from eight times as many.
+FEW = 48
+# Loading Python, spaCy and torch, and saving two pipelines.
+START_SECONDS = 15.0
+
+
+# Config, overrides and epochs of each model; None where all learning is in the initialization.
+FREEZE = "components.transformer.model.freeze"
+LEARN = "initialize.components.dictionary_regressor.learn"
+READOUT = "components.dictionary_regressor.readout"
+MODELS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "dictionary": ("dictionary", {LEARN: "sensitivity"}, False),
+    "dictionary-best": (
+        "dictionary",
+        {LEARN: "elastic_net", READOUT: "gradient_boosting"},
+        False,
+    ),
+    "tok2vec": ("tok2vec", {}, True),
+    "frozen": ("bert", {FREEZE: "all"}, True),
+    "full": ("bert", {FREEZE: "none"}, True),
+}
+TOK2VEC_EPOCHS = 10
+
+
+def time_models(
+    configs: Path, corpus: Path, transformer: str, epochs: int, gpu_id: int
+) -> tuple[dict[str, float], Finding | None]:
+    """Estimate how long one training of each model takes.
+
+    configs (Path): Folder of the configs. corpus (Path): Folder of train.spacy and dev.spacy.
+    transformer (str), epochs (int), gpu_id (int): As `init` takes them.
+    RETURNS (tuple): Seconds by model; and, where they could not be measured, why.
+    """
+    setup_gpu(gpu_id, silent=True)
+    times = {}
+    paths = {f"paths.{name}": str(corpus / f"{name}.spacy") for name in ("train", "dev")}
+    try:
+        for name, (config, overrides, has_epochs) in MODELS.items():
+            settings = paths | overrides
+            if config == "bert":
+                settings["paths.transformer"] = transformer
+            n_epochs = None
+            if has_epochs:
+                n_epochs = TOK2VEC_EPOCHS if config == "tok2vec" else epochs
+            times[name] = training_seconds(configs / f"{config}.cfg", settings, n_epochs)
+    except (ValueError, OSError, ImportError) as error:
+        found = f"could not be tried with a few documents: {error}"
+        return {}, Finding("Training", found, is_warning=True)
+    return times, None
+
+
+def duration(times: dict[str, float], n_seeds: int) -> str:
+    """Say how long a project takes.
+
+    times (dict[str, float]): What `time_models` gave. n_seeds (int): Trainings of each model.
+    RETURNS (str): A sentence.
+    """
+    if not times:
+        return "How long it takes was not measured."
+    parts = ", ".join(f"{name} {_minutes(seconds)}" for name, seconds in times.items())
+    total = n_seeds * sum(times.values())
+    seeds = "once" if n_seeds == 1 else f"with {n_seeds} seeds"
+    return (
+        f"It takes about {_minutes(total)} on the machine where it was made, as far as a few "
+        f"documents can tell: each model {seeds}, and one training of {parts}."
+    )
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def training_seconds(path: Path, overrides: dict[str, Any], epochs: int | None) -> float:
+    """Estimate how long one training with a config takes, from a few of its steps.
+
+    path (Path): The config. overrides (dict[str, Any]): Values by dotted name, with `paths.train`
+        and `paths.dev`.
+    epochs (int | None): How often to go over the training documents; None where all learning is in
+        the initialization.
+    RETURNS (float): Seconds, with those to start and to score the dev set after each half epoch.
+    """
+    config = spacy.util.load_config(path, overrides=overrides, interpolate=False)
+    resolved = config.interpolate()
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    corpora = resolve_dot_names(
+        resolved, [resolved["training"]["train_corpus"], resolved["training"]["dev_corpus"]]
+    )
+    train, dev = (list(corpus(nlp)) for corpus in corpora)
+    few = train[: FEW if epochs else 8 * FEW]
+    begin = time.perf_counter()
+    optimizer = nlp.initialize(lambda: few)
+    initialization = time.perf_counter() - begin
+    texts = [example.reference for example in dev[:FEW]]
+    score = _seconds(lambda: list(nlp.pipe([_copy(doc) for doc in texts])))
+    score *= len(dev) / max(1, len(texts))
+    if epochs is None:
+        return START_SECONDS + initialization * len(train) / len(few) + score
+    # The first step loads what is needed for all; with BERT frozen as a whole, texts cost less when
+    # they are seen again.
+    size = len(few) // 3
+    batches = [few[:size], few[size : 2 * size], few[size : 2 * size]]
+    _, first, later = (_seconds(partial(_step, nlp, batch, optimizer)) for batch in batches)
+    n_steps = len(train) / size
+    epoch = [n_steps * (first if number == 0 else later) + 2 * score for number in range(epochs)]
+    return START_SECONDS + initialization + sum(epoch)
+
+
+def _step(nlp: Language, batch: list[Example], optimizer: Optimizer) -> None:
+    nlp.update(batch, drop=0.1, sgd=False)  # type: ignore[arg-type]
+    for _, component in nlp.pipeline:
+        if isinstance(component, TrainablePipe):
+            component.finish_update(optimizer)
+
+
+def _copy(doc: Doc) -> Doc:
+    words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
+    copy = Doc(doc.vocab, words, spaces)
+    copy.user_data.update(doc.user_data)
+    return copy
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    function()
+    return time.perf_counter() - begin

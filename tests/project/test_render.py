@@ -1,0 +1,55 @@
+"""One template for this package's project and for those that `bertreg init` writes."""
+
+import spacy
+import write_project
+from conftest import ROOT
+
+from spacy_bertreg.project.options import COLUMN_OPTIONS, SPLIT_OPTIONS, command_words
+from spacy_bertreg.project.render import CONFIGS, render_config
+
+
+def test_configs_are_those_of_the_repository():
+    names = sorted(path.name for path in CONFIGS.glob("*.cfg"))
+    assert names == sorted(path.name for path in (ROOT / "configs").glob("*.cfg"))
+    for name in names:
+        assert (CONFIGS / name).read_bytes() == (ROOT / "configs" / name).read_bytes()
+
+
+def test_the_project_of_the_repository():
+    assert (ROOT / "project.yml").read_text(encoding="utf-8") == write_project.project()
+
+
+def test_lines_of_a_config():
+    settings = {"lang": '"de"', "transform": '"log1p"', "bounds": '{"a": [0, 1]}'}
+    for name in ("bert", "dictionary", "tok2vec"):
+        text = render_config(name, settings)
+        config = spacy.util.load_config_from_str(text)
+        assert config["nlp"]["lang"] == "de"
+        (regressor,) = (p for p in config["components"].values() if "transform" in p)
+        assert regressor["transform"] == "log1p"
+        assert regressor["bounds"] == {"a": [0, 1]}
+        assert text.count("#") == render_config(name, {}).count("#")
+
+
+def test_words_of_a_command():
+    arguments = {
+        "text": "a text",
+        "targets": ["x", "y"],
+        "covariates": (),
+        "group": None,
+        "drop_empty": True,
+        "max_docs": 300,
+        "shares": (0.6, 0.2, 0.2),
+    }
+    words = "--text 'a text' --target x --target y --drop-empty --max-docs 300"
+    assert command_words(arguments, COLUMN_OPTIONS) == words
+    assert command_words(arguments, SPLIT_OPTIONS) == "--split 0.6 0.2 0.2"
+
+
+def test_every_option_of_convert_is_known():
+    from inspect import signature
+
+    from spacy_bertreg.data.convert import convert
+
+    arguments = set(signature(convert).parameters) - {"path", "output"}
+    assert arguments == set(COLUMN_OPTIONS) | set(SPLIT_OPTIONS)

@@ -1,0 +1,61 @@
+"""Epochs become the steps in which spaCy counts."""
+
+import pytest
+import spacy
+from conftest import ROOT
+from spacy.tokens import DocBin
+
+from spacy_bertreg.training.epochs import epoch_settings
+
+
+def load(tmp_path, name, n_docs, **overrides):
+    nlp = spacy.blank("en")
+    docs = []
+    for i in range(n_docs):
+        doc = nlp(f"Text {i}")
+        doc.cats = {"y": float(i)}
+        docs.append(doc)
+    DocBin(docs=docs).to_disk(tmp_path / "train.spacy")
+    paths = dict.fromkeys(("paths.train", "paths.dev"), str(tmp_path / "train.spacy"))
+    path = ROOT / "configs" / f"{name}.cfg"
+    return spacy.util.load_config(path, overrides=paths | overrides, interpolate=True)
+
+
+def test_three_epochs_of_batches_of_16(tmp_path):
+    config = load(tmp_path, "bert", 40)
+    assert epoch_settings(config, 3) == {
+        "training.max_steps": 9,
+        "training.eval_frequency": 1,
+        "training.optimizer.warmup_steps": 0,
+    }
+    found = epoch_settings(load(tmp_path, "bert", 2940), 3)
+    # What configs/bert.cfg says of the tweets.
+    for name, value in found.items():
+        section, _, key = name.removeprefix("training.").rpartition(".")
+        training = config["training"]
+        assert (training[section] if section else training)[key] == value
+
+
+def test_an_optimizer_without_warm_up(tmp_path):
+    found = epoch_settings(load(tmp_path, "tok2vec", 100), 2)
+    assert found == {"training.max_steps": 8, "training.eval_frequency": 2}
+    # What configs/tok2vec.cfg says of the tweets.
+    config = load(tmp_path, "tok2vec", 2940)
+    found = epoch_settings(config, 10)
+    assert found["training.max_steps"] == config["training"]["max_steps"]
+    assert found["training.eval_frequency"] == config["training"]["eval_frequency"]
+
+
+def test_batches_are_those_of_the_config(tmp_path):
+    config = load(tmp_path, "bert", 40, **{"training.batcher.size": 7, "corpora.train.limit": 20})
+    assert epoch_settings(config, 1)["training.max_steps"] == 3
+
+
+def test_wrong_epochs(tmp_path):
+    config = load(tmp_path, "bert", 0)
+    with pytest.raises(ValueError, match="epochs is 0. Expected 1 or more"):
+        epoch_settings(config, 0)
+    with pytest.raises(ValueError, match="corpora.train. holds no documents"):
+        epoch_settings(config, 1)
+    with pytest.raises(ValueError, match="learns when it is initialized, once. Expected no epochs"):
+        epoch_settings(load(tmp_path, "dictionary", 4), 1)
