@@ -1,0 +1,63 @@
+"""`DictionaryRegressor`: a weighted list of terms, for scikit-learn."""
+
+from pathlib import Path
+from typing import Any
+
+from .text_estimator import TextEstimator
+
+
+class DictionaryRegressor(TextEstimator):
+    """Predict numbers from texts with a dictionary, given or learned.
+
+    lexicon (str | Path | None): A term list; see docs/lists.md.
+    learn (str | None): "sensitivity", "elastic_net", or None to learn no terms.
+    context (str | None): "en" for rules of negation and emphasis, another word list, or None.
+    readout (str): "ridge", "random_forest" or "gradient_boosting".
+    transform (str | dict): Of the targets; see docs/outcomes.md.
+    bounds (list[float] | dict | None): For the transform "logit".
+    lang (str): spaCy's code of the language.
+    dev_share (float): Share of the texts that is kept back, as `BertRegressor` does.
+    interval_level (float | None): For `predict_interval`: share of values that intervals are to
+        hold. Then another `dev_share` of the texts is kept for calibration.
+    random_state (int): Seed of everything random.
+    gpu_id (int): Takes no effect: a dictionary needs no GPU.
+    """
+
+    _config = "dictionary"
+
+    def __init__(
+        self,
+        *,
+        lexicon: str | Path | None = None,
+        learn: str | None = "sensitivity",
+        context: str | None = None,
+        readout: str = "ridge",
+        transform: str | dict[str, str] = "standardize",
+        bounds: list[float] | dict[str, list[float]] | None = None,
+        lang: str = "en",
+        dev_share: float = 0.1,
+        interval_level: float | None = None,
+        random_state: int = 0,
+        gpu_id: int = -1,
+    ) -> None:
+        self.lexicon = lexicon
+        self.learn = learn
+        self.context = context
+        self.readout = readout
+        self.transform = transform
+        self.bounds = bounds
+        self.lang = lang
+        self.dev_share = dev_share
+        self.interval_level = interval_level
+        self.random_state = random_state
+        self.gpu_id = gpu_id
+
+    def _overrides(self) -> dict[str, Any]:
+        return {
+            "paths.lexicon": None if self.lexicon is None else str(self.lexicon),
+            "initialize.components.dictionary_regressor.learn": self.learn,
+            "initialize.components.dictionary_regressor.context": self.context,
+            "components.dictionary_regressor.readout": self.readout,
+            "components.dictionary_regressor.transform": self.transform,
+            "components.dictionary_regressor.bounds": self.bounds,
+        }
