@@ -395,3 +395,41 @@ def test_labels_of_a_classifier_beside_the_targets(tmp_path):
     assert docs[20].cats == {"blame": 1.0, "praise": 0.0}
     with pytest.raises(ValueError, match="no column 'sort'"):
         convert(path, tmp_path, targets=["stars"], label="sort")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"split_column": "part"},
+        {"time": "day", "dev_from": "2016-06-01", "test_from": "2016-09-01"},
+    ],
+)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_rows_without_a_text_are_left_out_if_asked(tmp_path, options, empty):
+    table = TABLE.assign(text=TABLE["text"].where(TABLE.index % 5 != 0, empty))
+    path = write(table, tmp_path / "table.csv")
+    settings = {"targets": ["rating"]} | options
+    with pytest.raises(ValueError, match="row 1, column 'text'"):
+        convert(path, tmp_path, **settings)
+    summary = convert(path, tmp_path, drop_empty=True, **settings)
+    ids = sorted(i for part in ids_of(tmp_path).values() for i in part)
+    # Ids are numbers of rows, as without it.
+    assert ids == [row + 1 for row in range(100) if row % 5]
+    assert summary["documents"].sum() == 80
+    assert summary.attrs["shared_groups"] == 0
+
+
+def test_a_sample(tmp_path):
+    path = write(TABLE, tmp_path / "table.csv")
+    options = {"targets": ["rating"], "group": "author", "max_docs": 40}
+    summary = convert(path, tmp_path / "a", **options)
+    assert summary["documents"].sum() == 40
+    assert not summary.attrs["shared_groups"]
+    convert(path, tmp_path / "b", **options)
+    convert(path, tmp_path / "c", **options, seed=1)
+    first, again, other = (ids_of(tmp_path / name) for name in "abc")
+    assert first == again
+    assert first != other
+    convert(path, tmp_path / "d", **options | {"max_docs": 1000})
+    assert sum(map(len, ids_of(tmp_path / "d").values())) == 100
