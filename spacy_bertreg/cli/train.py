@@ -8,6 +8,7 @@ import typer
 from spacy.cli._util import parse_config_overrides
 from wasabi import msg
 
+from ..scoring.loading import import_code
 from .group import bertreg_cli, plain_errors
 from .options import Code, GpuId
 
@@ -48,6 +49,7 @@ def train_cli(
     """
     from ..training.seeds import train_seeds
 
+    import_code(code)
     overrides = parse_config_overrides(list(ctx.args))
     if data is not None:
         paths = {f"paths.{part}": str(data / f"{part}.spacy") for part in ("train", "dev")}

@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from ..data.tables.columns import parse_dates
+
 Floats = NDArray[np.float64]
 
 # Fewer documents than this, and one split decides much.
@@ -147,22 +149,28 @@ def _count(texts: Sequence[str], transformer: str) -> tuple[NDArray[np.int64], s
 
 
 def find_leaks(
-    table: pd.DataFrame, targets: Mapping[str, Floats], used: Collection[str]
+    table: pd.DataFrame, targets: Mapping[str, Floats], used: Collection[str], *, has_time: bool
 ) -> list[Finding]:
-    """Find columns whose values go with similar targets, such as an author: if documents of one
-    author are in the training and in the test set, a model is tested on what it has seen.
+    """Find columns by which a test set may be too easy: dates, if models shall predict what comes
+    later, and columns whose values go with similar targets, such as an author.
 
     table (DataFrame): The table.
     targets (Mapping[str, ndarray]): The targets' values, NaN where unknown.
     used (Collection[str]): Columns that have a role already.
-    RETURNS (list[Finding]): For each such column, with omega squared (Hays 1963), an estimate of
-        the share of variance between its values that chance does not inflate.
+    has_time (bool): Whether one of these has dates.
+    RETURNS (list[Finding]): For each such column, if it has no dates with omega squared (Hays
+        1963), an estimate of the share of variance between its values that chance does not inflate.
     """
     findings = []
     rng = np.random.default_rng(0)
-    for name in table.columns:
+    for name in table.columns.difference(list(used), sort=False):
+        dates = parse_dates(table[name].dropna())
+        if len(dates) and dates.notna().all():
+            if not has_time and dates.nunique() > 1:
+                findings.append(_describe_dates(name, dates))
+            continue
         codes, values = pd.factorize(table[name])
-        if name in used or not FEW_GROUPS <= len(values) <= len(table) / 2:
+        if not FEW_GROUPS <= len(values) <= len(table) / 2:
             continue
         numbers = pd.to_numeric(table[name], errors="coerce").dropna()
         if len(numbers) and not np.equal(numbers % 1, 0).all():
@@ -186,6 +194,15 @@ def find_leaks(
             found = f"its {len(values)} values explain {said}"
             findings.append(Finding(f"Column {name!r}", found, choice, is_warning=True))
     return findings
+
+
+def _describe_dates(name: str, dates: pd.Series) -> Finding:
+    found = f"dates from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
+    choice = (
+        f"if models shall predict what comes later, begin anew with --time {name} --dev-from DATE "
+        "--test-from DATE: else they are tested on days that they know"
+    )
+    return Finding(f"Column {name!r}", found, choice, is_warning=True)
 
 
 def _omega_squared(values: Floats, codes: NDArray[np.int64]) -> float:

@@ -189,7 +189,7 @@ def _leaks(path: Path, arguments: Mapping[str, Any]) -> list[Finding]:
     roles = [arguments.get(name) for name in (*COLUMN_OPTIONS, "split_column")]
     used = {role for role in roles if isinstance(role, str)}
     used.update(*(role for role in roles if isinstance(role, list | tuple)))
-    return find_leaks(table, targets, used)
+    return find_leaks(table, targets, used, has_time=arguments.get("time") is not None)
 
 
 def _file_name(path: Path) -> str:

@@ -9,7 +9,6 @@ import io
 import json
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -51,7 +50,7 @@ def train_seeds(
         the steps that the config has.
     overrides (dict[str, Any] | None): Settings of the config by dotted name, as `training.dropout`.
     gpu_id (int): GPU, or -1 for the CPU.
-    code (Path | None): Python file to import first.
+    code (Path | None): Python file that Ray's workers import first; here it has been imported.
     engine (str): "local" to train one seed after the other, or "ray" to train side by side, each on
         a GPU or on as many cores as this process uses. Then config, data and `output` must be on
         storage that all machines see.
@@ -74,22 +73,26 @@ def train_seeds(
     with folder_beside(place) as temporary:
         new = temporary / "new"
         folders = {seed: new / f"seed-{seed}" for seed in seeds}
-        commands = {
-            seed: _command(config.resolve(), folder, seed, overrides, gpu_id, code)
+        settings = {
+            seed: overrides
+            | {"system.seed": seed, "training.logger.output_file": str(folder / "log.jsonl")}
             for seed, folder in folders.items()
         }
         try:
             if engine == "ray":
                 from .ray_seeds import run_on_ray  # imports Ray
 
-                run_on_ray(list(commands.values()), use_gpu=gpu_id >= 0)
+                commands = [
+                    _command(config.resolve(), folder, settings[seed], gpu_id, code)
+                    for seed, folder in folders.items()
+                ]
+                run_on_ray(commands, use_gpu=gpu_id >= 0)
             else:
-                for command in commands.values():
-                    subprocess.run(command, check=True)  # noqa: S603 - our own
-        except subprocess.CalledProcessError as error:
-            raise ValueError(
-                f"Training failed: {' '.join(error.cmd)}\n{output} is as it was before."
-            ) from error
+                for seed, folder in folders.items():
+                    spacy_train(config, folder, use_gpu=gpu_id, overrides=settings[seed])
+        # spaCy's, torch's and the data's own errors; and spaCy exits where it has said why.
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"Training failed: {error}\n{output} is as it was before.") from error
         scores = {}
         for seed, folder in folders.items():
             meta = json.loads((folder / "model-best" / "meta.json").read_text(encoding="utf-8"))
@@ -171,18 +174,8 @@ def _read_list(folder: Path) -> list[str]:
 
 
 def _command(
-    config: Path,
-    folder: Path,
-    seed: int,
-    overrides: dict[str, Any],
-    gpu_id: int,
-    code: Path | None,
+    config: Path, folder: Path, settings: dict[str, Any], gpu_id: int, code: Path | None
 ) -> list[str]:
-    settings = {
-        **overrides,
-        "system.seed": seed,
-        "training.logger.output_file": str(folder / "log.jsonl"),
-    }
     words = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(folder)]
     words += ["--gpu-id", str(gpu_id)]
     words += [] if code is None else ["--code", str(code.resolve())]

@@ -55,19 +55,33 @@ def table():
 
 def test_columns_that_leak(table):
     targets = {"y": table["y"].to_numpy()}
-    (finding,) = find_leaks(table, targets, used=["y"])
+    (finding,) = find_leaks(table, targets, used=["y"], has_time=False)
     assert finding.subject == "Column 'author'"
     assert finding.is_warning
     # Half of the variance is between authors.
     share = int(finding.found.partition("explain ")[2].partition("%")[0])
     assert 35 < share < 65
     assert "--group author" in finding.choice
-    assert not find_leaks(table, targets, used=["y", "author"])
+    assert not find_leaks(table, targets, used=["y", "author"], has_time=False)
 
 
 def test_columns_that_go_with_nothing(table):
     targets = {"y": RNG.permutation(table["y"].to_numpy())}
-    assert not find_leaks(table, targets, used=["y"])
+    assert not find_leaks(table, targets, used=["y"], has_time=False)
+
+
+@pytest.mark.parametrize("dates", [["2016-01-31", "2016-03-01"], [1987, 2010], ["2016-01", None]])
+def test_dates(dates):
+    table = pd.DataFrame({"when": dates * 50, "y": RNG.normal(size=100)})
+    targets = {"y": table["y"].to_numpy()}
+    findings = find_leaks(table, targets, used=["y"], has_time=False)
+    if None in dates:
+        assert not findings  # of one month
+        return
+    (finding,) = findings
+    assert finding.found.startswith(f"dates from {dates[0]}")
+    assert "--time when --dev-from DATE" in finding.choice
+    assert not find_leaks(table, targets, used=["y", "when"], has_time=True)
 
 
 def make_docs(n, n_groups, n_words=3):

@@ -1,9 +1,5 @@
 """`bertreg init` writes a project for a user's own table."""
 
-import subprocess
-import sys
-
-import pandas as pd
 import pytest
 import spacy
 import yaml
@@ -125,16 +121,3 @@ def test_wrong_input_leaves_nothing_behind(table, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         init(table, folder, measure_time=False, **arguments)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-
-
-@pytest.mark.slow
-def test_a_sample_of_it_runs_to_the_end(table, tiny_bert, tmp_path):
-    arguments = COLUMNS | {"transformer": str(tiny_bert), "seeds": (0,), "epochs": 1}
-    folder = init(table, tmp_path / "mine", measure_time=False, max_docs=200, **arguments).folder
-    command = [sys.executable, "-m", "spacy", "project", "run", "all"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    models = pd.read_csv(folder / "report" / "comparison.csv")["model"]
-    assert list(models)[:5] == ["dictionary", "dictionary-best", "tok2vec", "frozen", "full"]
-    assert (folder / "report" / "index.html").is_file()
-    assert len(list(folder.glob("packages/*/dist/*.whl"))) == 1

@@ -1,33 +1,17 @@
 """What a colleague gets: two wheels that work in an environment of their own."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
-from conftest import ROOT, train
+from conftest import train
 from spacy.tokens import DocBin
 
 from spacy_bertreg.project import precision_check
 from spacy_bertreg.project.model_card import FORGETS_TEXTS, KEEPS_TEXTS
 from spacy_bertreg.project.package import package
-
-TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", "Talks went on; nobody died."]
-SCORE = """
-import json, sys, spacy
-texts = json.loads(sys.argv[1])
-nlp = spacy.load("en_bertreg_test")
-print(json.dumps({
-    "scores": [doc.cats["severity"] for doc in nlp.pipe(texts)],
-    "meta": nlp.meta,
-    "where": sys.modules["spacy_bertreg"].__file__,
-}))
-"""
 
 
 @pytest.mark.parametrize(
@@ -108,50 +92,3 @@ def test_wrong_input_leaves_nothing_behind(trained, monkeypatch, change, message
         package(paths.pop("pipeline"), paths.pop("output"), **paths)
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
     assert not Path("packages").exists()
-
-
-def run(*command: object, cwd: Path) -> str:
-    result = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-@pytest.mark.slow
-def test_wheels_in_a_fresh_environment(make_bert, make_examples, tmp_path):
-    nlp = make_bert(freeze="none")
-    examples = make_examples(nlp, 16)
-    train(nlp, examples, nlp.initialize(lambda: examples), steps=2)
-    scores = nlp.evaluate(examples)
-    nlp.to_disk(tmp_path / "model")
-    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
-    (tmp_path / "metrics.json").write_text(json.dumps(scores))
-
-    source = tmp_path / "source"
-    shutil.copytree(ROOT / "spacy_bertreg", source / "spacy_bertreg")
-    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    # Builds the sdist, and the wheel from the sdist.
-    run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", source, cwd=tmp_path)
-    command = ["bertreg", "package", "model", "packages", "--name", "bertreg_test"]
-    command += ["--version", "1.2.3", "--data", "dev.spacy", "--metrics", "metrics.json"]
-    said = run(sys.executable, "-m", "spacy", *command, cwd=tmp_path)
-    folder = tmp_path / "packages" / "en_bertreg_test-1.2.3"
-    model = folder / "en_bertreg_test" / folder.name
-    expected = [doc.cats["severity"] for doc in spacy.load(model).pipe(TEXTS)]
-
-    run(sys.executable, "-m", "venv", "fresh", cwd=tmp_path)
-    python = tmp_path / "fresh" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    wheels = [*(tmp_path / "dist").glob("*.whl"), *(folder / "dist").glob("*.whl")]
-    constraints = ROOT / "constraints.txt"
-    run(python, "-m", "pip", "install", "-q", "-c", constraints, *wheels, cwd=tmp_path)
-    result = json.loads(run(python, "-c", SCORE, json.dumps(TEXTS), cwd=tmp_path))
-
-    assert result["scores"] == pytest.approx(expected, abs=1e-5)
-    assert "fresh" in result["where"]
-    assert result["meta"]["performance"]["reg_r2"] == pytest.approx(scores["reg_r2"])
-    assert any(r.startswith("spacy-bertreg>=") for r in result["meta"]["requirements"])
-    readme = (folder / "README.md").read_text(encoding="utf-8")
-    assert "# en_bertreg_test" in readme
-    assert "`precision = " in readme
-    assert "documents of the dev set differ" in " ".join(said.split())
-    assert f"| severity | 16 | {scores['reg_r2']:.3f} |" in readme

@@ -146,12 +146,15 @@ def test_epochs_set_the_steps(folder):
 @pytest.mark.slow
 def test_ray_trains_the_same(folder, tmp_path):
     pytest.importorskip("ray")
-    for engine in ("local", "ray"):
+    predictions = {}
+    for engine, seeds in (("ray", "0,1"), ("local", "1")):
         result = run(
             *(ROOT / "configs" / "tok2vec.cfg", tmp_path / engine, "--data", folder / "corpus"),
-            *("--seeds", "0,1", "--epochs", 2, "--engine", engine),
+            *("--seeds", seeds, "--epochs", 2, "--engine", engine),
         )
         assert result.returncode == 0, said(result)
-    for seed in (0, 1):
-        name = f"seed-{seed}/model-best/text_regressor/model"
-        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+        nlp = spacy.load(tmp_path / engine / "seed-1" / "model-last")
+        docs = nlp.pipe(["Shelling killed ten soldiers.", "A calm month.", "Nobody died."])
+        predictions[engine] = [doc.cats["severity"] for doc in docs]
+    assert predictions["ray"] == predictions["local"]
+    assert sorted(path.name for path in (tmp_path / "ray").glob("seed-*")) == ["seed-0", "seed-1"]
