@@ -1,7 +1,9 @@
 """How long a project takes on this machine: measured on a few documents."""
 
+import io
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,9 @@ def time_models(
             n_epochs = None
             if has_epochs:
                 n_epochs = TOK2VEC_EPOCHS if config == "tok2vec" else epochs
-            times[name] = training_seconds(configs / f"{config}.cfg", settings, n_epochs)
+            # Each training says how much of the BERT learns.
+            with redirect_stdout(io.StringIO()):
+                times[name] = training_seconds(configs / f"{config}.cfg", settings, n_epochs)
     except (ValueError, OSError, ImportError) as error:
         found = f"could not be tried with a few documents: {error}"
         return {}, Finding("Training", found, is_warning=True)
