@@ -121,7 +121,7 @@ def describe_documents(
         choice = "they stay together in one of train, dev and test"
         if has_groups:
             choice = "copies in other groups may be in the training and in the test set"
-        found = f"{n_copies:,} texts repeat another"
+        found = "1 text repeats another" if n_copies == 1 else f"{n_copies:,} texts repeat others"
         findings.append(Finding("Duplicates", found, choice, is_warning=has_groups))
     n_test = len(docs.get("test", ()))
     if len(texts) < FEW_DOCUMENTS or n_test < FEW_TEST_DOCUMENTS:

@@ -101,7 +101,7 @@ def test_documents(tiny_bert):
     assert found["Documents"].found == "1,600: 1,000 train, 300 dev, 300 test"
     assert "word pieces" in found["Length"].found
     assert "0% of the texts" in found["Length"].choice
-    assert found["Duplicates"].found == "600 texts repeat another"
+    assert found["Duplicates"].found == "600 texts repeat others"
     assert not any(finding.is_warning for finding in findings)
 
 
