@@ -49,8 +49,8 @@ def calibrate_cli(
     print_table(shown.map(lambda v: f"{v:.3f}" if isinstance(v, float) else v), shown.shape[1])
     for name in table.loc[~table["checked"], "component"].unique():
         msg.warn(
-            f"{name} keeps no marks of its training texts, so it could not be checked whether "
-            f"{data} holds any. If it does, intervals promise too much."
+            f"{name} keeps no fingerprints of its training texts, so it could not be checked "
+            f"whether {data} holds any. If it does, intervals promise too much."
         )
     if seen := int(table["seen"].max()):
         msg.warn(f"Left out: {seen} documents with a text that is in the training set too")

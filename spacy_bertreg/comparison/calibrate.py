@@ -43,7 +43,7 @@ def calibrate(
         the same components; None for the same folder. Other files in it stay.
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
         `n` documents, `seen` (documents left out, as a training document has the same text),
-        `checked` (whether the component has the marks of all its training texts, so that it can
+        `checked` (whether the component has fingerprints of all its training texts, so that it can
         tell), and `width` on the model's scale.
     RAISES (ValueError, FileNotFoundError): `data` can't be read, there is no regressor, its
         training documents are among those of `data`, or there are too few; `output` holds something

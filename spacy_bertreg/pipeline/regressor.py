@@ -202,8 +202,8 @@ class Regressor:
         return self.record.holds(docs)
 
     def forget_training_texts(self) -> None:
-        """Delete the marks of the training texts, as before handing on a pipeline: by them, anyone
-        can ask whether a given text was trained on. `calibrate` then can't tell any more."""
+        """Delete the fingerprints of the training texts, as before handing on a pipeline: by them,
+        anyone can ask whether a given text was trained on. `calibrate` then can't tell any more."""
         self.record.forget_texts()
 
     def _learned(self) -> dict[str, Any]:

@@ -84,7 +84,9 @@ def test_without_marks_of_the_training_texts_it_warns(nlp, data, tmp_path):
 
     assert "could not be checked" not in said("marked")
     nlp.get_pipe("text_regressor").forget_training_texts()
-    assert "text_regressor keeps no marks of its training texts, so it could not" in said("bare")
+    assert "text_regressor keeps no fingerprints of its training texts, so it could not" in said(
+        "bare"
+    )
 
 
 LOSS = """
