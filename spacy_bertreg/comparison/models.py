@@ -18,7 +18,7 @@ from ..data.tables.kinds import TableOptions
 from ..data.text_length import any_length
 from ..evaluation.metrics import Floats
 from ..pipeline.dictionary_regressor import DictionaryRegressor
-from ..pipeline.regressor import Regressor
+from ..pipeline.regressor import find_regressors
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
 from ..training.freeze_report import get_freeze_report, has_weights
@@ -160,7 +160,7 @@ def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[s
     RETURNS (tuple): The run, by component if several predict the same target, else under ""; and
         texts per second.
     """
-    regressors = [regressor for regressor in _regressors(nlp) if regressor.targets]
+    regressors = [regressor for regressor in find_regressors(nlp) if regressor.targets]
     if not regressors:
         raise ValueError(f"The pipeline {path} has no regressor. It has: {nlp.pipe_names}.")
     targets = [target for regressor in regressors for target in regressor.targets]
@@ -190,11 +190,6 @@ def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[s
     return runs, rate
 
 
-def _regressors(nlp: Language) -> list[Regressor]:
-    components: list[object] = [component for _, component in nlp.pipeline]
-    return [component for component in components if isinstance(component, Regressor)]
-
-
 def _costs(nlp: Language) -> dict[str, float | None]:
     has_transformer = has_weights(nlp)
     parameters = get_freeze_report(nlp).to_dict()["trainable"] if has_transformer else 0
@@ -206,7 +201,7 @@ def _costs(nlp: Language) -> dict[str, float | None]:
             nodes = component.model.walk()
             parameters += sum(n.get_param(p).size for n in nodes for p in n.param_names)
     # Regressors of one pipeline learn at the same time.
-    seconds = max((regressor.record.seconds for regressor in _regressors(nlp)), default=0.0)
+    seconds = max((regressor.record.seconds for regressor in find_regressors(nlp)), default=0.0)
     return {
         "trained_parameters": parameters,
         "training_seconds": seconds or None,

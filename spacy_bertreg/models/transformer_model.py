@@ -22,6 +22,8 @@ from ..layers.outputs import learn, predict
 from ..training.freezing import check_freeze
 from ..training.precision import Precision
 
+# Tokens that the transformer reads at once, and from the start of one window to the next.
+WINDOW, STRIDE = 128, 96
 SpanGetter = Callable[[list[Doc]], list[list[Span]]]
 
 
@@ -73,7 +75,7 @@ def TransformerModel_v1(
         precision=precision,
         grad_scaler_config=dict(grad_scaler_config),
     )
-    span_getter = get_spans or partial(get_strided_spans, window=128, stride=96)
+    span_getter = get_spans or partial(get_strided_spans, window=WINDOW, stride=STRIDE)
     return FreezableTransformer(name, span_getter, shim, keep_trf_data)
 
 

@@ -88,8 +88,7 @@ class Regressor:
             the pipeline is not known, as that of a component which was sourced into another.
         """
         nlp = self.pipeline()
-        components: list[object] = [] if nlp is None else [part for _, part in nlp.pipeline]
-        found = [part for part in components if isinstance(part, Regressor)]
+        found = [] if nlp is None else find_regressors(nlp)
         if not any(part is self for part in found):
             return [self]
         for part in found:
@@ -220,6 +219,12 @@ class Regressor:
         self.calibration = None if calibration is None else Calibration.from_dict(calibration)
         self.record = TrainingRecord.from_dict(data["record"])
         self.check_keys()
+
+
+def find_regressors(nlp: Language) -> list[Regressor]:
+    """Find the components of a pipeline that predict numbers, in its order."""
+    components: list[object] = [component for _, component in nlp.pipeline]
+    return [component for component in components if isinstance(component, Regressor)]
 
 
 def has_words(docs: Iterable[Doc]) -> NDArray[np.bool_]:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..data.tables.columns import parse_dates
+from ..models.transformer_model import WINDOW
 
 Floats = NDArray[np.float64]
 
 # Fewer documents than this, and one split decides much.
 FEW_DOCUMENTS, FEW_TEST_DOCUMENTS = 1500, 200
-# Word pieces that the transformer reads at once, as TransformerModel.v1 has it.
-WINDOW = 128
 SKEWED = 2.0
 # Share of the target's variance between the values of a column, above which they may leak.
 MIN_SHARE = 0.1
@@ -83,10 +82,7 @@ def choose_transform(name: str, values: Sequence[float | None]) -> TargetChoice:
         bounds = (-edge, 1 + edge)
         transform, why = "logit", "a share between 0 and 1: predictions stay between them"
     elif low >= 0 and skewness > SKEWED:
-        transform, why = (
-            "log1p",
-            "skewed, and never below 0: a few large values would rule",
-        )
+        transform, why = "log1p", "skewed, and never below 0: a few large values would rule"
     elif low < 0 < high and (abs(skewness) > SKEWED or column.kurt() > 3 * SKEWED):
         transform, why = "asinh", "long tails on both sides of 0"
     else:
@@ -110,10 +106,8 @@ def describe_documents(
     findings = [Finding("Documents", f"{len(texts):,}: {sizes}")]
     lengths, unit = _count(texts, transformer)
     middle, long = np.percentile(lengths, (50, 95)).round().astype(int)
-    choice = ""
-    if unit == "word pieces":
-        share = float((lengths > WINDOW).mean())
-        choice = f"BERT reads windows of {WINDOW}: {share:.0%} of the texts take more than one"
+    share = np.mean([len(doc) > WINDOW for part in docs.values() for doc in part])
+    choice = f"BERT reads windows of {WINDOW} tokens: {share:.0%} of the texts take more than one"
     found = f"median {middle:,} {unit}, 95 % at most {long:,}, longest {lengths.max():,}"
     findings.append(Finding("Length", found, choice))
     n_copies = len(texts) - len(set(texts))

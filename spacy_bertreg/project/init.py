@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +20,11 @@ from ..data.splits import SPLITS
 from ..data.tables.columns import parse_numbers
 from ..data.tables.kinds import TableOptions
 from ..data.tables.read import read_table
+from ..dictionary.formats import read_lexicon
 from ..targets.gold import observed_values
+from ..training.seeds import check_seeds
 from .findings import Finding, TargetChoice, choose_transform, describe_documents, find_leaks
-from .options import COLUMN_OPTIONS, SPLIT_OPTIONS, command_words
+from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words
 from .render import TEMPLATE, TRAINING, Variable, render_config, render_project, render_readme
 from .timing import duration, time_models
 
@@ -76,6 +80,13 @@ def init(
     check_folder(folder, files)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty. Expected a new folder for the project.")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}. Expected 1 or more.")
+    check_seeds(seeds)
+    if lexicon is not None:
+        read_lexicon(lexicon)  # for its errors
+        if len({_file_name(path) for path in files}) < len(files):
+            raise ValueError(f"{table} and {lexicon} have one name. Expected different ones.")
     if transformer is None:
         transformer = ENGLISH_TRANSFORMER if lang == "en" else OTHER_TRANSFORMER
     elif Path(transformer).is_dir():
@@ -90,12 +101,11 @@ def init(
             choose_transform(name, [observed_values(doc).get(name) for doc in all_docs])
             for name in targets
         ]
-        configs = {
-            new / "configs" / f"{name}.cfg": render_config(name, settings).encode("utf-8")
-            for name, settings in _settings(choices, arguments).items()
+        contents = {
+            f"configs/{name}.cfg": render_config(name, _settings(choices, arguments))
+            for name in ("bert", "dictionary", "tok2vec")
         }
-        copies = {new / "assets" / _file_name(path): path.read_bytes() for path in files}
-        write_whole(configs | copies)
+        write_whole({new / name: content.encode("utf-8") for name, content in contents.items()})
         findings = [
             *describe_documents(docs, transformer, has_groups=bool(arguments.get("group"))),
             *(choice.finding for choice in choices),
@@ -106,31 +116,14 @@ def init(
         if measure_time:
             times, finding = time_models(new / "configs", corpus, transformer, epochs, gpu_id)
         how_long = duration(times, len(seeds))
-        findings += [finding or Finding("Training", how_long)]
-        # It is part of a Python package's name.
-        dataset = re.sub(r"\W", "_", _file_name(table).partition(".")[0]).lower() or "table"
-        values: dict[str, str | int] = {
-            "epochs": epochs,
-            "seeds": ",".join(map(str, seeds)),
-            "gpu_id": gpu_id,
-            "version": "0.1.0",
-            "package_options": "",
-        }
-        variables = [
-            Variable("table", f"assets/{_file_name(table)}", "A copy of the table"),
-            Variable("dataset", dataset, "Its name, in paths and in that of the package"),
-            Variable("columns", command_words(arguments, COLUMN_OPTIONS), "For bertreg convert"),
-            Variable("split", command_words(arguments, SPLIT_OPTIONS), "Likewise"),
-            Variable("transformer", transformer, "A folder, or a name on the Hugging Face hub"),
-            *(Variable(name, values[name], comment) for name, comment in TRAINING.items()),
-        ]
+        findings.append(finding or Finding("Training", how_long))
         title = f"Predict {', '.join(targets)} from the texts of {table.name}"
-        pages = {
+        contents = {
             "project.yml": render_project(
                 title=title,
                 description=f"Trains dictionaries, a small network and two BERTs on the same "
                 f"split, and says by how much each beats the others. {how_long}",
-                variables=variables,
+                variables=_variables(table, transformer, arguments, epochs, seeds, gpu_id),
                 lang=lang,
                 lexicon=None if lexicon is None else f"assets/{_file_name(Path(lexicon))}",
             ),
@@ -144,25 +137,58 @@ def init(
             ),
             ".gitignore": (TEMPLATE / "gitignore").read_text(encoding="utf-8"),
         }
-        write_whole({new / name: content.encode("utf-8") for name, content in pages.items()})
+        copies = {new / "assets" / _file_name(path): path.read_bytes() for path in files}
+        written = {new / name: content.encode("utf-8") for name, content in contents.items()}
+        write_whole(copies | written)
         replace_files(new, folder.resolve(), [])
     return NewProject(folder, findings)
 
 
-def _read_docs(corpus: Path, lang: str) -> dict[str, list[Doc]]:
-    vocab = spacy.blank(lang).vocab
-    paths = {name: corpus / f"{name}.spacy" for name in SPLITS}
-    return {
-        name: list(DocBin().from_disk(path).get_docs(vocab))
-        for name, path in paths.items()
-        if path.is_file()
+def _variables(
+    table: Path,
+    transformer: str,
+    arguments: Mapping[str, Any],
+    epochs: int,
+    seeds: Sequence[int],
+    gpu_id: int,
+) -> list[Variable]:
+    """Make the `vars` of project.yml."""
+    values: dict[str, str | int] = {
+        "epochs": epochs,
+        "seeds": ",".join(map(str, seeds)),
+        "gpu_id": gpu_id,
+        "version": "0.1.0",
+        "package_options": "",
     }
+    return [
+        Variable("table", f"assets/{_file_name(table)}", "A copy of the table"),
+        Variable("dataset", _dataset(table), "Its name, in paths and in that of the package"),
+        Variable("columns", command_words(arguments, COLUMN_OPTIONS), "For bertreg convert"),
+        Variable("split", command_words(arguments, SPLIT_OPTIONS), "Likewise"),
+        Variable(
+            "transformer", shlex.quote(transformer), "Folder, or name on the Hugging Face hub"
+        ),
+        *(Variable(name, values[name], comment) for name, comment in TRAINING.items()),
+    ]
 
 
-def _settings(
-    choices: Sequence[TargetChoice], arguments: Mapping[str, Any]
-) -> dict[str, dict[str, str]]:
-    """Say which lines of which config are to be changed."""
+def _read_docs(corpus: Path, lang: str) -> dict[str, list[Doc]]:
+    """Read train, dev and test. Raise a ValueError if one has no documents."""
+    vocab = spacy.blank(lang).vocab
+    docs = {}
+    for name in SPLITS:
+        path = corpus / f"{name}.spacy"
+        if not path.is_file():
+            raise ValueError(
+                f"The split leaves {name} without documents. Expected some in each of train, dev "
+                "and test."
+            )
+        docs[name] = list(DocBin().from_disk(path).get_docs(vocab))
+    return docs
+
+
+def _settings(choices: Sequence[TargetChoice], arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Say which lines of a config are to be changed."""
     transforms = {choice.target: choice.transform for choice in choices}
     bounds = {choice.target: choice.bounds for choice in choices if choice.bounds}
     settings = {"lang": json.dumps(arguments["lang"])}
@@ -173,7 +199,7 @@ def _settings(
         settings["bounds"] = json.dumps(bounds)
     if arguments.get("covariates"):
         settings["covariates"] = json.dumps(list(arguments["covariates"]))
-    return {name: dict(settings) for name in ("bert", "dictionary", "tok2vec")}
+    return settings
 
 
 def _leaks(path: Path, arguments: Mapping[str, Any]) -> list[Finding]:
@@ -186,10 +212,17 @@ def _leaks(path: Path, arguments: Mapping[str, Any]) -> list[Finding]:
         name: np.array(parse_numbers(table[name], path, arguments.get("decimal")))
         for name in arguments["targets"]
     }
-    roles = [arguments.get(name) for name in (*COLUMN_OPTIONS, "split_column")]
+    roles = [arguments.get(name) for name in ROLES]
     used = {role for role in roles if isinstance(role, str)}
     used.update(*(role for role in roles if isinstance(role, list | tuple)))
     return find_leaks(table, targets, used, has_time=arguments.get("time") is not None)
+
+
+def _dataset(table: Path) -> str:
+    """Make a table's name one that can end a Python package's name."""
+    name = unicodedata.normalize("NFKD", table.name.partition(".")[0])
+    name = name.encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "table"
 
 
 def _file_name(path: Path) -> str:

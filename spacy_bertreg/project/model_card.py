@@ -6,9 +6,8 @@ from typing import Any
 import spacy_bertreg
 
 from ..data.covariates import LOG_LENGTH
+from ..evaluation.metrics import METRICS
 from .precision_check import PrecisionCheck
-
-METRICS = ("r2", "mse", "rmse", "mae", "pearson", "spearman")
 
 CARD = """# {package}
 

@@ -30,6 +30,11 @@ COLUMN_OPTIONS = {
     "decimal": "--decimal",
     "sheet": "--sheet",
 }
+# Those whose values are columns.
+ROLES = (
+    "text", "targets", "id_column", "group", "time", "covariates", "weight", "label",
+    "split_column",
+)  # fmt: skip
 # Repeated for each value.
 REPEATED = ("targets", "covariates")
 

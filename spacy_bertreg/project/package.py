@@ -1,19 +1,18 @@
 """From a trained pipeline to a wheel."""
 
 import json
+import re
 from pathlib import Path
 
-import spacy
 from spacy.cli.package import has_build
 from spacy.cli.package import package as spacy_package
-from spacy.language import Language
 
 from ..data.files import check_folder, folder_beside, replace_files
-from ..pipeline.regressor import Regressor
-from ..scoring.loading import import_code
+from ..pipeline.regressor import find_regressors
+from ..scoring.loading import import_code, load_pipeline
 from ..training.freeze_report import get_freeze_report, has_weights
 from .model_card import model_card
-from .precision_check import PrecisionCheck, check_precision, precision_settings
+from .precision_check import PrecisionCheck, check_precision
 
 
 def package(
@@ -44,21 +43,23 @@ def package(
     RAISES (ValueError, OSError, ImportError): Wrong input, or the wheel can't be built. Nothing is
         written.
     """
-    if not name.isidentifier():
+    if not re.fullmatch(r"[A-Za-z](\w*[A-Za-z0-9])?", name, re.ASCII):
         raise ValueError(
-            f"The name is {name!r}. Expected letters, digits and _, as bertreg_tweets."
+            f"The name is {name!r}. Expected a letter, and then letters, digits and _, of English, "
+            "as bertreg_tweets."
         )
     if not has_build():
         raise ImportError("Building a wheel takes the package build: pip install build")
     check_folder(output, [pipeline])
     import_code(code)
     scores = None if metrics is None else _read_metrics(metrics)
-    nlp = spacy.load(pipeline)
-    check = None if data is None else check_precision(nlp, pipeline, data)
+    check = None if data is None else check_precision(pipeline, data)
+    nlp = load_pipeline(pipeline, None if check is None else check.precision)
+    regressors = find_regressors(nlp)
+    if not regressors:
+        raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
     if check is not None:
-        nlp = spacy.load(pipeline, config=precision_settings(nlp, check.precision))
         nlp.meta["precision"] = check._asdict()
-    regressors = _regressors(nlp, pipeline)
     if has_weights(nlp):
         # Of components that were taken from another pipeline, training wrote it to that one's.
         nlp.meta["freeze_report"] = get_freeze_report(nlp).to_dict()
@@ -72,7 +73,7 @@ def package(
     if scores is not None:
         nlp.meta["performance"] = scores
     folder = output / f"{nlp.meta['lang']}_{name}-{version}"
-    keeps_texts = any(regressor.record.to_dict()["hashes"] for regressor in regressors)
+    keeps_texts = any(regressor.record.has_hashes for regressor in regressors)
     card = model_card(
         nlp.meta, nlp.config.interpolate(), targets, scores, check, keeps_texts=keeps_texts
     )
@@ -93,18 +94,6 @@ def package(
             raise ValueError(f"No wheel of {folder.name} was built: see the messages above.")
         replace_files(built, folder.resolve())
     return folder / wheels[0], check
-
-
-def _regressors(nlp: Language, pipeline: Path) -> list[Regressor]:
-    components: list[object] = [component for _, component in nlp.pipeline]
-    found = [component for component in components if isinstance(component, Regressor)]
-    if not found:
-        raise ValueError(
-            f"{pipeline} has no component that predicts numbers, only: "
-            f"{', '.join(nlp.pipe_names) or 'none'}. Expected a text_regressor or a "
-            "dictionary_regressor."
-        )
-    return found
 
 
 def _read_metrics(path: Path) -> dict:

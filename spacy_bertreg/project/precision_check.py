@@ -1,17 +1,18 @@
 """Whether a pipeline predicts the same in bfloat16."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import spacy
 from numpy.typing import NDArray
-from spacy.language import Language
-from spacy.tokens import Doc, DocBin
 
+from ..comparison.calibrate import predict_docs
+from ..comparison.test_set import read_docs
+from ..data.corpus import Corpus_v1
 from ..evaluation.metrics import r_squared
-from ..pipeline.regressor import Regressor
-from ..targets.gold import observed_values
+from ..pipeline.regressor import find_regressors
+from ..scoring.loading import load_pipeline
+from ..targets.gold import gold_values
 
 Floats = NDArray[np.float64]
 
@@ -43,69 +44,43 @@ class PrecisionCheck(NamedTuple):
         )
 
 
-def precision_settings(nlp: Language, precision: str) -> dict[str, Any]:
-    """Make the overrides that set the precision of a pipeline's transformers.
-
-    nlp (Language): The pipeline.
-    precision (str): "float32", "bfloat16" or "auto".
-    RETURNS (dict[str, Any]): For `spacy.load`'s `config`; empty if there is no such transformer.
-    """
-    return {
-        f"components.{name}.model.precision": precision
-        for name, settings in nlp.config["components"].items()
-        if "precision" in settings.get("model", {})
-    }
-
-
-def check_precision(nlp: Language, pipeline: Path, data: Path) -> PrecisionCheck | None:
+def check_precision(pipeline: Path, data: Path) -> PrecisionCheck | None:
     """Compare predictions in bfloat16 with those in float32.
 
-    nlp (Language): The pipeline as it is. pipeline (Path): Its folder.
+    pipeline (Path): Folder of a trained pipeline.
     data (Path): Documents with observed values, a .spacy file.
     RETURNS (PrecisionCheck | None): None if the pipeline has no transformer with a precision.
-    RAISES (ValueError): `data` holds no documents.
+    RAISES (ValueError, FileNotFoundError): The pipeline can't be loaded, or `data` can't be read or
+        holds no documents.
     """
-    if not precision_settings(nlp, "auto"):
+    read_docs(data)  # for its errors
+    config = load_pipeline(pipeline).config["components"]
+    if "precision" not in config.get("transformer", {}).get("model", {}):
         return None
-    docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
-    if not docs:
-        raise ValueError(f"{data} holds no documents. Expected some to compare predictions on.")
-    exact, rounded = (
-        _predict(pipeline, precision_settings(nlp, p), docs) for p in ("float32", "bfloat16")
-    )
-    gold = {
-        key: np.array([observed_values(doc).get(target, np.nan) for doc in docs], dtype=float)
-        for regressor in _regressors(nlp)
-        for target, key in regressor.output_keys.items()
-    }
-    checks = [_differences(gold[key], exact[key], rounded[key]) for key in gold]
-    difference, r2_difference = (max(values) for values in zip(*checks, strict=True))
+    exact, rounded = (load_pipeline(pipeline, precision) for precision in ("float32", "bfloat16"))
+    examples = list(Corpus_v1(data)(exact))
+    differences = [
+        _differences(
+            gold_values(examples, regressor.targets),
+            *(predict_docs(nlp, regressor.name, examples).values for nlp in (exact, rounded)),
+        )
+        for regressor in find_regressors(exact)
+    ]
+    difference, r2_difference = np.max(differences, axis=0).tolist()
     same = difference <= MAX_DIFFERENCE and r2_difference <= MAX_R2_DIFFERENCE
     precision = "auto" if same else "float32"
-    return PrecisionCheck(precision, len(docs), difference, r2_difference)
-
-
-def _regressors(nlp: Language) -> list[Regressor]:
-    components: list[object] = [component for _, component in nlp.pipeline]
-    return [component for component in components if isinstance(component, Regressor)]
-
-
-def _predict(pipeline: Path, settings: dict[str, Any], docs: list[Doc]) -> dict[str, Floats]:
-    nlp = spacy.load(pipeline, config=settings)
-    keys = [key for regressor in _regressors(nlp) for key in regressor.output_keys.values()]
-    # New documents with what belongs to the old: covariates are in user_data.
-    fresh = [Doc(nlp.vocab, [t.text for t in d], [bool(t.whitespace_) for t in d]) for d in docs]
-    for doc, old in zip(fresh, docs, strict=True):
-        doc.user_data.update(old.user_data)
-    rows = [[doc.cats[key] for key in keys] for doc in nlp.pipe(fresh)]
-    return dict(zip(keys, np.array(rows).T, strict=True))
+    return PrecisionCheck(precision, len(examples), difference, r2_difference)
 
 
 def _differences(gold: Floats, exact: Floats, rounded: Floats) -> tuple[float, float]:
-    spread = exact.std()
-    difference = 0.0
-    if spread > 0:
-        difference = float(np.quantile(np.abs(exact - rounded) / spread, 0.999))
-    known = ~np.isnan(gold)
-    r2 = [r_squared(gold[known], values[known]) or 0.0 for values in (exact, rounded)]
-    return difference, abs(r2[0] - r2[1])
+    """Find the greatest differences over the targets, in standard deviations and in R²; all arrays
+    are of shape (documents, targets)."""
+    in_deviations, in_r2 = [], []
+    for observed, high, low in zip(gold.T, exact.T, rounded.T, strict=True):
+        spread = high.std()
+        far = np.quantile(np.abs(high - low), 0.999)
+        in_deviations.append(far / spread if spread > 0 else 0.0)
+        known = ~np.isnan(observed)
+        r2 = [r_squared(observed[known], values[known]) or 0.0 for values in (high, low)]
+        in_r2.append(abs(r2[0] - r2[1]))
+    return max(in_deviations), max(in_r2)

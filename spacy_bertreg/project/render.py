@@ -1,7 +1,9 @@
 """The template of a project: of this package's own, and of those that `bertreg init` writes."""
 
+import json
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +25,7 @@ class Variable(NamedTuple):
     comment: str
 
 
+TOK2VEC_EPOCHS = 10
 MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
 # Of every project, behind those that say what its data are.
 TRAINING = {
@@ -67,6 +70,7 @@ def render_project(
         has_context_rules=lang == "en",
         best=f"{', '.join(parts)} and boosted trees",
         is_demo=is_demo,
+        tok2vec_epochs=TOK2VEC_EPOCHS,
         evaluated=MODELS if is_demo else MODELS[-1:],
     )
 
@@ -93,7 +97,7 @@ def render_config(name: str, settings: dict[str, str]) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -101,3 +105,6 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - YAML and Markdown
     )
+    # A text of JSON is one of YAML; jinja's own filter writes quotes and umlauts as codes.
+    environment.filters["quote"] = partial(json.dumps, ensure_ascii=False)
+    return environment

@@ -1,6 +1,7 @@
 """How long a project takes on this machine: measured on a few documents."""
 
 import io
+import math
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -12,19 +13,17 @@ import spacy
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import resolve_dot_names
 from thinc.api import Optimizer
 
 from .findings import Finding
+from .render import TOK2VEC_EPOCHS
 
 # Documents to learn from and to score; a dictionary learns from eight times as many.
 FEW = 48
 # Loading Python, spaCy and torch, and saving two pipelines.
 START_SECONDS = 15.0
-
-
 # Config, overrides and epochs of each model; None where all learning is in the initialization.
 FREEZE = "components.transformer.model.freeze"
 LEARN = "initialize.components.dictionary_regressor.learn"
@@ -40,7 +39,6 @@ MODELS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "frozen": ("bert", {FREEZE: "all"}, True),
     "full": ("bert", {FREEZE: "none"}, True),
 }
-TOK2VEC_EPOCHS = 10
 
 
 def time_models(
@@ -110,19 +108,18 @@ def training_seconds(path: Path, overrides: dict[str, Any], epochs: int | None) 
         resolved, [resolved["training"]["train_corpus"], resolved["training"]["dev_corpus"]]
     )
     train, dev = (list(corpus(nlp)) for corpus in corpora)
-    few = train[: FEW if epochs else 8 * FEW]
+    few = _spread(train, FEW if epochs else 8 * FEW)
     begin = time.perf_counter()
     optimizer = nlp.initialize(lambda: few)
     initialization = time.perf_counter() - begin
-    texts = [example.reference for example in dev[:FEW]]
-    score = _seconds(lambda: list(nlp.pipe([_copy(doc) for doc in texts])))
-    score *= len(dev) / max(1, len(texts))
+    scored = _spread(dev, FEW)
+    score = _seconds(lambda: nlp.evaluate(scored)) * len(dev) / len(scored)
     if epochs is None:
         return START_SECONDS + initialization * len(train) / len(few) + score
     # The first step loads what is needed for all; with BERT frozen as a whole, texts cost less when
     # they are seen again.
-    size = len(few) // 3
-    batches = [few[:size], few[size : 2 * size], few[size : 2 * size]]
+    size = max(1, len(few) // 3)
+    batches = [few[:size], few[-size:], few[-size:]]
     _, first, later = (_seconds(partial(_step, nlp, batch, optimizer)) for batch in batches)
     n_steps = len(train) / size
     epoch = [n_steps * (first if number == 0 else later) + 2 * score for number in range(epochs)]
@@ -136,11 +133,9 @@ def _step(nlp: Language, batch: list[Example], optimizer: Optimizer) -> None:
             component.finish_update(optimizer)
 
 
-def _copy(doc: Doc) -> Doc:
-    words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
-    copy = Doc(doc.vocab, words, spaces)
-    copy.user_data.update(doc.user_data)
-    return copy
+def _spread(examples: list[Example], n: int) -> list[Example]:
+    """Take some examples from all over a corpus: tables are often sorted."""
+    return examples[:: math.ceil(len(examples) / n)]
 
 
 def _seconds(function: Callable[[], Any]) -> float:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import spacy
 from spacy.language import Language
@@ -12,7 +11,7 @@ from spacy.language import Language
 from ..data.annotations import get_annotation
 from ..data.covariates import COVARIATES, LOG_LENGTH
 from ..data.text_length import any_length
-from ..pipeline.regressor import Regressor
+from ..pipeline.regressor import find_regressors
 from .loading import import_code, load_pipeline
 
 Row = list[float]
@@ -64,8 +63,7 @@ class Predictor:
         """
         self._nlp = nlp
         self.batch_size = nlp.batch_size if batch_size is None else batch_size
-        components: list[Any] = [component for _, component in nlp.pipeline]
-        regressors = [part for part in components if isinstance(part, Regressor)]
+        regressors = find_regressors(nlp)
         if not regressors:
             raise ValueError(f"The pipeline has no regressor. It has: {', '.join(nlp.pipe_names)}.")
         writers: dict[str, str] = {}

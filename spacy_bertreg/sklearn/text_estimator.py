@@ -75,9 +75,14 @@ class TextEstimator(RegressorMixin, BaseEstimator):
             names = list(map(str, groups))
         train, dev, calibration = self._shares()
         split = split_by_group(names, (train, dev, calibration), self.random_state)
-        self.targets_ = _name_targets(y, values.ndim)
-        self._has_one_column = values.ndim == 1
-        values = values.reshape(len(texts), -1)
+        targets = _name_targets(y, values.ndim)
+        rows_of_targets = values.reshape(len(texts), -1)
+        is_unknown = np.isnan(rows_of_targets[split == "train"]).all(axis=0)
+        if is_unknown.any():
+            raise ValueError(
+                f"y has no value of {targets[is_unknown.argmax()]!r} for the texts to train on. "
+                "Expected some that are not NaN."
+            )
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             for part in SPLITS:
@@ -85,8 +90,8 @@ class TextEstimator(RegressorMixin, BaseEstimator):
                 _write(
                     folder / f"{part}.spacy",
                     [texts[row] for row in rows],
-                    values[rows],
-                    self.targets_,
+                    rows_of_targets[rows],
+                    targets,
                     None if weights is None else weights[rows],
                     self.lang,
                 )
@@ -106,7 +111,8 @@ class TextEstimator(RegressorMixin, BaseEstimator):
             best = folder / "pipeline" / "model-best"
             if self.interval_level is not None:
                 calibrate(best, folder / "test.spacy", level=self.interval_level)
-            self.nlp_ = spacy.load(best)
+            nlp = spacy.load(best)
+        self.nlp_, self.targets_, self._has_one_column = nlp, targets, values.ndim == 1
         return self
 
     def predict(self, texts: Sequence[str]) -> Floats:
@@ -177,13 +183,17 @@ def _name_targets(y: Any, n_dimensions: int) -> list[str]:
     if n_dimensions == 1:
         name = getattr(y, "name", None)
         return ["y" if name is None else str(name)]
-    columns = getattr(y, "columns", None)
-    return [f"y{i}" for i in range(np.shape(y)[1])] if columns is None else list(map(str, columns))
+    columns = getattr(y, "columns", range(np.shape(y)[1]))
+    return [name if isinstance(name, str) else f"y{name}" for name in columns]
 
 
 def _check_texts(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
         raise ValueError("X is a single text. Expected a list of texts.")
+    if getattr(texts, "ndim", 1) != 1:
+        raise ValueError(
+            f"X has the shape {np.shape(texts)}. Expected one dimension, such as a single column."
+        )
     found = list(texts)
     for place, text in enumerate(found):
         if not isinstance(text, str):

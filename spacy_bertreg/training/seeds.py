@@ -59,8 +59,7 @@ def train_seeds(
     RAISES (ValueError, OSError): Wrong input, or a training failed. `output` is as it was before.
     """
     overrides = dict(overrides or {})
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise ValueError(f"seeds are {list(seeds)}. Expected different whole numbers, 0 or more.")
+    check_seeds(seeds)
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r}. Expected local or ray.")
     resolved = _load_config(config, overrides)
@@ -89,9 +88,8 @@ def train_seeds(
                 run_on_ray(commands, use_gpu=gpu_id >= 0)
             else:
                 for seed, folder in folders.items():
-                    spacy_train(config, folder, use_gpu=gpu_id, overrides=settings[seed])
-        # spaCy's, torch's and the data's own errors; and spaCy exits where it has said why.
-        except (Exception, SystemExit) as error:
+                    _train(config, folder, gpu_id, settings[seed])
+        except Exception as error:  # spaCy's, torch's, and of the user's own functions
             raise ValueError(f"Training failed: {error}\n{output} is as it was before.") from error
         scores = {}
         for seed, folder in folders.items():
@@ -108,6 +106,12 @@ def train_seeds(
         # Seeds of an earlier run would be compared with these.
         replace_files(new, place, ours)
     return scores
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raise a ValueError if seeds are not different whole numbers, 0 or more."""
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ValueError(f"seeds are {list(seeds)}. Expected different whole numbers, 0 or more.")
 
 
 def train_in_process(
@@ -132,15 +136,22 @@ def train_in_process(
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         with redirect_stdout(io.StringIO()):
-            spacy_train(config, output, use_gpu=gpu_id, overrides=overrides | {"system.seed": seed})
+            _train(config, output, gpu_id, overrides | {"system.seed": seed})
     finally:
         random.setstate(state[0])
         np.random.set_state(state[1])
         torch.set_rng_state(state[2])
 
 
+def _train(config: Path, output: Path, gpu_id: int, overrides: dict[str, Any]) -> None:
+    try:
+        spacy_train(config, output, use_gpu=gpu_id, overrides=overrides)
+    except SystemExit as error:
+        raise ValueError("spaCy has stopped; what it printed says why.") from error
+
+
 def _load_config(path: Path, overrides: dict[str, Any]) -> Config:
-    """RAISES (ValueError, FileNotFoundError): It is missing, or no config with these overrides."""
+    """Read a config. Raise an error if it is missing, or no config with these overrides."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a config of spaCy.")
     try:

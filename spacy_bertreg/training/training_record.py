@@ -74,6 +74,11 @@ class TrainingRecord:
         """Say for each document whether a training document had the same text."""
         return np.array([_hash_text(doc) in self._hashes for doc in docs], dtype=bool)
 
+    @property
+    def has_hashes(self) -> bool:
+        """Whether there is a hash of any training text."""
+        return bool(self._hashes)
+
     def forget_texts(self) -> None:
         """Delete the hashes of the training texts."""
         self._hashes.clear()

@@ -100,7 +100,7 @@ def test_documents(tiny_bert):
     found = {finding.subject: finding for finding in findings}
     assert found["Documents"].found == "1,600: 1,000 train, 300 dev, 300 test"
     assert "word pieces" in found["Length"].found
-    assert "0% of the texts" in found["Length"].choice
+    assert "windows of 128 tokens: 0% of the texts" in found["Length"].choice
     assert found["Duplicates"].found == "600 texts repeat others"
     assert not any(finding.is_warning for finding in findings)
 
@@ -111,6 +111,7 @@ def test_few_documents_and_groups_are_warned_of(tmp_path):
     found = {finding.subject: finding for finding in findings}
     assert "longest 200" in found["Length"].found
     assert " words" in found["Length"].found
-    assert not found["Length"].choice
+    # The training texts have 3 words, those of the test set 200.
+    assert "17% of the texts take more than one" in found["Length"].choice
     assert found["Test set"].is_warning
     assert found["Groups"].found == "5 in the test set"

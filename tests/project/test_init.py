@@ -1,5 +1,8 @@
 """`bertreg init` writes a project for a user's own table."""
 
+import shlex
+import shutil
+
 import pytest
 import spacy
 import yaml
@@ -83,6 +86,37 @@ def test_several_targets_and_a_lexicon(sample, tmp_path, tiny_bert):
     assert "--drop-empty --max-docs 300" in content["vars"]["columns"]
 
 
+def test_names_that_need_quotes(sample, tiny_bert, tmp_path):
+    bert = tmp_path / "a bert's folder"
+    shutil.copytree(tiny_bert, bert)
+    table = tmp_path / "Äußerungen (2. Welle)_.csv"
+    sample.rename(columns={"text": 'the "text"', "severity": "Härte's"}).to_csv(table, index=False)
+    arguments = {"text": 'the "text"', "targets": ["Härte's"], "max_docs": 100}
+    project = init(table, tmp_path / "mine", transformer=str(bert), measure_time=False, **arguments)
+    written = (project.folder / "project.yml").read_text(encoding="utf-8")
+    content = yaml.safe_load(written)
+    assert "Härte's" in content["title"]
+    assert content["vars"]["dataset"] == "auerungen_2"
+    words = shlex.split(content["vars"]["columns"])
+    assert words[:4] == ["--text", 'the "text"', "--target", "Härte's"]
+    assert shlex.split(content["vars"]["transformer"]) == [bert.as_posix()]
+    assert "Härte" in written
+
+
+def test_two_files_of_one_name(table, tmp_path):
+    (tmp_path / "terms").mkdir()
+    shutil.copy(table, tmp_path / "terms")
+    (tmp_path / "terms" / table.name).write_text("term,weight\nkilled,1\n")
+    with pytest.raises(ValueError, match="have one name. Expected different ones"):
+        init(table, tmp_path / "mine", lexicon=tmp_path / "terms" / table.name, **COLUMNS)
+
+
+def test_the_smallest_tables_are_timed_too(table, tiny_bert, tmp_path):
+    options = COLUMNS | {"group": None, "max_docs": 4, "shares": (0.5, 0.25, 0.25)}
+    project = init(table, tmp_path / "mine", transformer=str(tiny_bert), **options)
+    assert project.findings[-1].subject == "Training"
+
+
 def test_the_time_is_measured(table, tiny_bert, tmp_path):
     project = init(table, tmp_path / "mine", transformer=str(tiny_bert), max_docs=200, **COLUMNS)
     (finding,) = (f for f in project.findings if f.subject == "Training")
@@ -110,6 +144,10 @@ def test_a_transformer_out_of_reach_is_said(table, tmp_path, monkeypatch):
         ({"folder": "full"}, "full is not empty. Expected a new folder"),
         ({"folder": "my reports.csv"}, "is a file. Expected a folder"),
         ({"max_docs": 0}, "max_docs is 0. Expected 1 or more"),
+        ({"epochs": 0}, "epochs is 0. Expected 1 or more"),
+        ({"seeds": (1, 1)}, "Expected different whole numbers"),
+        ({"shares": (0.8, 0.0, 0.2)}, "The split leaves dev without documents"),
+        ({"lexicon": "full/thesis.tex"}, "thesis.tex"),
     ],
 )
 def test_wrong_input_leaves_nothing_behind(table, tmp_path, change, message):
@@ -118,6 +156,8 @@ def test_wrong_input_leaves_nothing_behind(table, tmp_path, change, message):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     arguments = COLUMNS | change
     folder = tmp_path / arguments.pop("folder", "new")
+    if "lexicon" in arguments:
+        arguments["lexicon"] = tmp_path / arguments["lexicon"]
     with pytest.raises(ValueError, match=message):
         init(table, folder, measure_time=False, **arguments)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

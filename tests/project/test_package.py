@@ -17,6 +17,7 @@ from spacy.tokens import DocBin
 from spacy_bertreg.project import precision_check
 from spacy_bertreg.project.model_card import FORGETS_TEXTS, KEEPS_TEXTS
 from spacy_bertreg.project.package import package
+from spacy_bertreg.targets.predictions import Predictions
 
 TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", "Talks went on; nobody died."]
 SCORE = """
@@ -35,23 +36,30 @@ print(json.dumps({
     ("noise", "precision"), [(0.0, "auto"), (0.001, "auto"), (0.05, "float32")]
 )
 def test_bfloat16_is_chosen_if_predictions_stay(trained, monkeypatch, noise, precision):
-    nlp = spacy.load(trained / "model")
-    docs = DocBin().from_disk(trained / "dev.spacy").get_docs(nlp.vocab)
-    gold = np.array([doc.cats["severity"] for doc in docs])
+    docs = DocBin().from_disk(trained / "dev.spacy").get_docs(spacy.blank("en").vocab)
+    gold = np.array([[doc.cats["severity"]] for doc in docs])
     exact = gold + 0.1 * np.random.default_rng(0).normal(size=gold.shape)
     predictions = iter([exact, exact + noise * exact.std()])
     monkeypatch.setattr(
-        precision_check, "_predict", lambda *arguments: {"severity": next(predictions)}
+        precision_check,
+        "predict_docs",
+        lambda *arguments: Predictions(values=next(predictions), scaled=gold),
     )
-    check = precision_check.check_precision(nlp, trained / "model", trained / "dev.spacy")
+    check = precision_check.check_precision(trained / "model", trained / "dev.spacy")
     assert check.precision == precision
     assert check.difference == pytest.approx(noise)
     assert f'`precision = "{precision}"`' in check.describe()
 
 
-def test_a_pipeline_without_a_transformer_has_no_precision(pipeline):
-    nlp = spacy.load(pipeline)
-    assert precision_check.check_precision(nlp, pipeline, pipeline / "none.spacy") is None
+def test_predictions_are_compared_for_what_is_in_the_file(trained):
+    check = precision_check.check_precision(trained / "model", trained / "dev.spacy")
+    assert check.documents == 16
+    assert 0 < check.difference < 1
+    assert 0 <= check.r2_difference < 1
+
+
+def test_a_pipeline_without_a_transformer_has_no_precision(pipeline, trained):
+    assert precision_check.check_precision(pipeline, trained / "dev.spacy") is None
 
 
 @pytest.fixture
@@ -92,10 +100,15 @@ def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
     [
         ({"output": "model"}, "model is the input, too"),
         ({"output": "dev.spacy"}, "dev.spacy is a file. Expected a folder"),
-        ({"name": "my-model"}, "The name is 'my-model'. Expected letters, digits and _"),
+        ({"name": "my-model"}, "The name is 'my-model'. Expected a letter, and then"),
+        ({"name": "bertreg_äußerung"}, "Expected a letter, and then"),
+        ({"name": "bertreg_"}, "Expected a letter, and then"),
+        ({"data": "model/meta.json"}, "meta.json can't be read as a .spacy file"),
+        ({"data": "none.spacy"}, "none.spacy does not exist. Expected a .spacy file"),
+        ({"pipeline": "nowhere"}, "There is no pipeline 'nowhere'"),
         ({"metrics": "dev.spacy"}, "is not what `spacy evaluate --output` writes"),
-        ({"data": "empty.spacy"}, "empty.spacy holds no documents"),
-        ({"pipeline": "blank"}, "has no component that predicts numbers"),
+        ({"data": "empty.spacy"}, "empty.spacy has no documents"),
+        ({"pipeline": "blank"}, "has no regressor"),
     ],
 )
 def test_wrong_input_leaves_nothing_behind(trained, monkeypatch, change, message):
@@ -105,7 +118,7 @@ def test_wrong_input_leaves_nothing_behind(trained, monkeypatch, change, message
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
     arguments = {"pipeline": "model", "output": "packages", "name": "test"} | change
     paths = {key: value if key == "name" else Path(value) for key, value in arguments.items()}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         package(paths.pop("pipeline"), paths.pop("output"), **paths)
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
     assert not Path("packages").exists()

@@ -1,8 +1,10 @@
 """The regressors for scikit-learn."""
 
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import spacy
 from conftest import ROOT
@@ -133,14 +135,24 @@ def test_it_is_the_training_of_the_command(data, tiny_bert, tmp_path, monkeypatc
     ("texts", "y", "message"),
     [
         ("text", [1.0], "X is a single text. Expected a list"),
-        (["a", None], [1.0, 2.0], r"X\[1\] is None. Expected a text"),
+        (["a", None], [1.0, 2.0], "X[1] is None. Expected a text"),
         (["a", "b"], [1.0], "inconsistent numbers of samples"),
         (["a", "b"], [1.0, np.inf], "infinity"),
+        (pd.DataFrame({"text": ["a", "b"]}), [1.0, 2.0], "X has the shape (2, 1). Expected one"),
     ],
 )
 def test_wrong_input(texts, y, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         make_dictionary().fit(texts, y)
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was(data):
+    texts, y = data
+    model = make_dictionary().fit(texts, y)
+    before = model.predict(texts[:3]).tolist()
+    with pytest.raises(ValueError, match="no value of 'y1' for the texts to train on"):
+        model.fit(texts, np.column_stack([y, np.full(len(y), np.nan)]))
+    assert model.predict(texts[:3]).tolist() == before
 
 
 def test_wrong_parameters(data):
