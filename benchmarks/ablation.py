@@ -49,6 +49,7 @@ def main() -> None:
         ALL: lambda: scores(nlp, texts),
         "without sorting across 1,024 documents (64)": lambda: score_in_batches(nlp, texts, 64),
         "without parts of about the same length": lambda: in_given_order(scores, nlp, texts),
+        "with parts sorted and cut at 1,024": lambda: sorted_and_cut(scores, nlp, texts),
         "with all vectors kept (keep_trf_data)": lambda: score_whole(nlp, texts),
         "with bfloat16": lambda: scores(low, texts),
     }
@@ -63,6 +64,7 @@ def main() -> None:
         "without parts of about the same length": lambda: in_given_order(
             train, nlp, examples, fused
         ),
+        "with parts sorted and cut at 1,024": lambda: sorted_and_cut(train, nlp, examples, fused),
         "without one gradient of the word embeddings": lambda: without_word_gradient(
             nlp, examples, fused
         ),
@@ -96,6 +98,23 @@ def in_given_order(side: Callable, *args: Any) -> None:
         numbers = list(range(len(windows)))
         cut = [numbers[start : start + 64] for start in range(0, len(numbers), 64)]
         return [Part(own, max(len(windows[number]) for number in own)) for own in cut]
+
+    with mock.patch.object(window_encoder, "cut_into_parts", cut_into_parts):
+        side(*args)
+
+
+def sorted_and_cut(side: Callable, *args: Any) -> None:
+    """Windows are sorted by length, and a part ends where it would have 1,024 word pieces."""
+
+    def cut_into_parts(windows: Any, device: str, limit: int, *_: Any, **__: Any) -> list[Part]:
+        order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
+        parts = []
+        while order:
+            longest = min(len(windows[order[0]]), limit)
+            size = max(1, 1024 // longest)
+            parts.append(Part(order[:size], longest))
+            order = order[size:]
+        return parts
 
     with mock.patch.object(window_encoder, "cut_into_parts", cut_into_parts):
         side(*args)
