@@ -12,11 +12,12 @@ from thinc.types import ArgsKwargs
 from torch import nn
 
 from ..training.freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
-from ..training.model_blocks import find_blocks
+from ..training.model_blocks import find_blocks, takes_segments
 from ..training.optimizer import EncoderOptimizer
 from ..training.precision import Precision, resolve_precision
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
+from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
 
 
@@ -29,10 +30,11 @@ class FreezableShim(HFShim):
     cache (EncodingCache): Outputs to reuse while all is frozen.
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
 
-    Attributes, the first three set by `apply_freeze`, `trained` and `trained_with` saved:
+    Attributes, the first four set by `apply_freeze`, `trained` and `trained_with` saved:
     blocks (dict[str, str | int]): Block of each parameter.
     frozen (frozenset[str]): Names of the parameters that do not learn, including unused ones.
     is_frozen (bool): Whether nothing of the transformer learns.
+    takes_segments (bool): Whether the transformer takes the segments of word pieces.
     trained (set[str]): Names of all parameters that have taken a step since the base weights.
     trained_with (list[Freeze]): The setting of each training.
     is_read_by_token (bool): Whether something has read vectors of single word pieces.
@@ -54,6 +56,7 @@ class FreezableShim(HFShim):
         self.blocks: dict[str, Block] = {}
         self.frozen: frozenset[str] = frozenset()
         self.is_frozen = False
+        self.takes_segments = False
         self.trained: set[str] = set()
         self.trained_with: list[Freeze] = []
         self.has_reported_cuts = False
@@ -78,6 +81,7 @@ class FreezableShim(HFShim):
         self._word_gradient = WordGradient()
         if self._read_blocks_of is not self._model:
             self.blocks = find_blocks(self._model)
+            self.takes_segments = takes_segments(self._model)
             self._read_blocks_of = self._model
         unused = {name for name, block in self.blocks.items() if block == UNUSED}
         chosen = frozen_names(self.freeze, self.blocks) | frozen_names(also, self.blocks)
@@ -183,8 +187,9 @@ class FreezableShim(HFShim):
 
     def from_bytes(self, bytes_data: bytes) -> "FreezableShim":
         use_one_thread_in_fork()
-        super().from_bytes(bytes_data)
         message = srsly.msgpack_loads(bytes_data)
+        self.config_cls = EncoderConfig(message["config"])
+        super().from_bytes(bytes_data)
         # A stock transformer's bytes don't say what has learned.
         self.trained = set(message.get("trained", ()))
         self.trained_with = list(message.get("trained_with", ()))

@@ -56,7 +56,13 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         return [[] for _ in spans]
     limit = pieces_limit(model)
     cut = {"truncation": True, "max_length": limit} if limit else {}
-    data = tokenizer([span.text for span in flat], return_offsets_mapping=tokenizer.is_fast, **cut)
+    data = tokenizer(
+        [span.text for span in flat],
+        return_offsets_mapping=tokenizer.is_fast,
+        # None for those that the tokenizer gives by default.
+        return_token_type_ids=None if model.layers[0].shims[0].takes_segments else False,
+        **cut,
+    )
     if tokenizer.is_fast:
         _report_cuts(model, data.encodings, limit or 0)
         ranges = _tokens_by_offsets(flat, data["offset_mapping"])

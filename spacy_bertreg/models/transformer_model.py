@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from spacy.tokens import Doc, Span
@@ -19,6 +20,7 @@ from ..layers.encoding_cache import EncodingCache
 from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
 from ..layers.outputs import learn, predict
+from ..layers.pretrained import EncoderConfig, EncoderTokenizer
 from ..training.freezing import check_freeze
 from ..training.precision import Precision
 
@@ -138,14 +140,19 @@ def init(model: Any, X: Any = None, Y: Any = None) -> None:
     name = model.attrs["name"]
     configs = model._init_tokenizer_config, model._init_transformer_config
     try:
-        hf_model = huggingface_from_pretrained(name, *configs)
-        model.attrs["set_transformer"](model, hf_model)
-    except (OSError, ValueError) as error:
+        hf_model = huggingface_from_pretrained(
+            name, *configs, config_cls=EncoderConfig(), tokenizer_cls=EncoderTokenizer
+        )
+    except (ImportError, OSError, ValueError) as error:
+        extra = ""
+        if "sentencepiece" in str(error).lower() and not find_spec("sentencepiece"):
+            extra = " Its tokenizer may take pip install 'spacy-bertreg[sentencepiece]'."
         raise ValueError(
             f"Can't load the transformer {name!r} (name in [components.transformer.model]). "
             f"Expected a folder with a Hugging Face model, or a model's name on the Hugging Face "
-            f"hub. {error}"
+            f"hub.{extra} {error}"
         ) from error
+    model.attrs["set_transformer"](model, hf_model)
 
 
 def _set_transformer(model: Model, hf_model: HFObjects) -> None:

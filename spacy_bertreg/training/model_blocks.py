@@ -49,6 +49,12 @@ def find_blocks(model: nn.Module) -> dict[str, Block]:
     return {name: _place(name, numbers, used, below_top) for name in names}
 
 
+def takes_segments(model: nn.Module) -> bool:
+    """Whether a Hugging Face model takes `token_type_ids`. ModernBERT and DistilBERT don't, though
+    their tokenizer may give some."""
+    return "token_type_ids" in signature(model.forward).parameters
+
+
 def _block_prefix(name: str) -> str | None:
     match = BLOCK.search(name)
     return name[: match.end()] if match else None
@@ -86,7 +92,7 @@ def _trace(model: nn.Module, prefixes: Iterable[str]) -> tuple[set[str], dict[st
     device = next(model.parameters()).device
     pieces = torch.zeros(1, N_PIECES, dtype=torch.long, device=device)
     inputs = {"input_ids": pieces, "attention_mask": torch.ones_like(pieces)}
-    if "token_type_ids" in signature(model.forward).parameters:
+    if takes_segments(model):
         inputs["token_type_ids"] = torch.zeros_like(pieces)
     try:
         model.eval()

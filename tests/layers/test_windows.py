@@ -66,8 +66,7 @@ def test_a_long_document_is_read_up_to_the_limit_of_any_family(
     config = AutoConfig.for_model(family, vocab_size=len(tokenizer), **settings)
     torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(tmp_path)
-    names = {"model_input_names": ["input_ids", "attention_mask"]}
-    model = TransformerModel_v1(str(tmp_path), get_spans=get_doc_spans, tokenizer_config=names)
+    model = TransformerModel_v1(str(tmp_path), get_spans=get_doc_spans)
     model.initialize()
     lengths = []
     tokenize = outputs.tokenize

@@ -196,30 +196,3 @@ def test_copies_for_other_processes_stay_frozen(make_bert, make_examples):
     copy = pickle.loads(pickle.dumps(nlp.get_pipe("transformer").model))  # noqa: S301
     flags = {n: p.requires_grad for n, p in copy.transformer.named_parameters()}
     assert flags == {n: p.requires_grad for n, p in encoder(nlp).named_parameters()}
-
-
-@pytest.mark.parametrize("freeze", ["none", "embeddings", 1, 2, "all"])
-def test_modernbert_whose_last_norm_lies_above_its_blocks(
-    freeze, make_bert, make_examples, tiny_bert, tmp_path
-):
-    from transformers import AutoModel, AutoTokenizer, ModernBertConfig
-
-    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
-    special = {f"{name}_token_id": 0 for name in ("pad", "eos", "bos", "cls", "sep")}
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
-    config = ModernBertConfig(
-        vocab_size=len(tokenizer), num_hidden_layers=2, reference_compile=False, **sizes, **special
-    )
-    AutoModel.from_config(config).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    # Its own tokenizer knows no segments.
-    inputs = {"model_input_names": ["input_ids", "attention_mask"]}
-    nlp = make_bert(freeze=freeze, name=str(tmp_path), tokenizer_config=inputs)
-    examples = make_examples(nlp, 8)
-    nlp.initialize(lambda: examples)
-    before = weights(nlp)
-    train(nlp, examples, OPTIMIZERS["AdamW"](), steps=3)
-    moved = changed(before, nlp)
-    assert moved == expected_to_change(freeze, nlp)
-    assert ("final_norm.weight" in moved) == (freeze != "all")
-    assert ("layers.0.mlp.Wi.weight" in moved) == (freeze in ("none", "embeddings"))

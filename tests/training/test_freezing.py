@@ -91,6 +91,12 @@ def test_a_model_that_reads_no_word_pieces_is_refused():
         find_blocks(torch.nn.Linear(2, 2))
 
 
+def test_a_model_that_can_not_tell_padding_from_words_is_refused():
+    model = make_model("FNet", {**SMALL, "tpu_short_seq_length": 20})
+    with pytest.raises(ValueError, match="FNetModel can't read .* argument 'attention_mask'"):
+        find_blocks(model)
+
+
 def test_keywords(blocks):
     assert frozen_names("none", blocks) == set()
     assert frozen_names("all", blocks) == set(blocks)
