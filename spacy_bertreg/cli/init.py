@@ -55,6 +55,12 @@ def init_cli(
         str, typer.Option(help="Whole numbers between commas: one training for each")
     ] = "0,1",
     gpu_id: GpuId = -1,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens that BERT reads at once; by default chosen by the lengths of the texts"
+        ),
+    ] = None,
     measure_time: Annotated[
         bool,
         typer.Option(
@@ -103,6 +109,7 @@ def init_cli(
         epochs=epochs,
         seeds=parse_seeds(seeds),
         gpu_id=gpu_id,
+        window=window,
         measure_time=measure_time,
         **given,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..data.tables.columns import parse_dates
-from ..models.transformer_model import WINDOW
+from .windows import USUAL, Windows
 
 Floats = NDArray[np.float64]
 
@@ -92,13 +92,18 @@ def choose_transform(name: str, values: Sequence[float | None]) -> TargetChoice:
 
 
 def describe_documents(
-    docs: Mapping[str, Sequence[Doc]], transformer: str, *, has_groups: bool
+    docs: Mapping[str, Sequence[Doc]],
+    transformer: str,
+    *,
+    has_groups: bool,
+    windows: Windows = USUAL,
 ) -> list[Finding]:
     """Say how many documents there are, how long they are, and whether they suffice to test on.
 
     docs (Mapping[str, Sequence[Doc]]): The documents of train, dev and test.
     transformer (str): Folder or name, whose tokenizer counts word pieces.
     has_groups (bool): Whether a column says which documents belong together.
+    windows (Windows): What BERT reads at once.
     RETURNS (list[Finding]): With warnings where there are few.
     """
     texts = [doc.text for part in docs.values() for doc in part]
@@ -106,10 +111,13 @@ def describe_documents(
     findings = [Finding("Documents", f"{len(texts):,}: {sizes}")]
     lengths, unit = _count(texts, transformer)
     middle, long = np.percentile(lengths, (50, 95)).round().astype(int)
-    share = np.mean([len(doc) > WINDOW for part in docs.values() for doc in part])
-    choice = f"BERT reads windows of {WINDOW} tokens: {share:.0%} of the texts take more than one"
+    share = np.mean([len(doc) > windows.window for part in docs.values() for doc in part])
+    choice = f"BERT reads windows of {windows.window} tokens: {share:.0%} of the texts take more"
+    choice += f" than one ({windows.why})" if windows.why else " than one"
+    if windows.is_cut:
+        choice += ". Some windows have more word pieces than it can read, and will be cut"
     found = f"median {middle:,} {unit}, 95 % at most {long:,}, longest {lengths.max():,}"
-    findings.append(Finding("Length", found, choice))
+    findings.append(Finding("Length", found, choice, is_warning=windows.is_cut))
     n_copies = len(texts) - len(set(texts))
     if n_copies:
         choice = "they stay together in one of train, dev and test"

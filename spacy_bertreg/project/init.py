@@ -25,8 +25,17 @@ from ..targets.gold import observed_values
 from ..training.seeds import check_seeds
 from .findings import Finding, TargetChoice, choose_transform, describe_documents, find_leaks
 from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words
-from .render import TEMPLATE, TRAINING, Variable, render_config, render_project, render_readme
-from .timing import duration, time_models
+from .render import (
+    TEMPLATE,
+    TRAINING,
+    Variable,
+    render_config,
+    render_project,
+    render_readme,
+    set_windows,
+)
+from .timing import compare_windows, duration, time_models
+from .windows import choose_windows
 
 # Small enough to be trained without a GPU.
 ENGLISH_TRANSFORMER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -56,6 +65,7 @@ def init(
     epochs: int = 3,
     seeds: Sequence[int] = (0, 1),
     gpu_id: int = -1,
+    window: int | None = None,
     measure_time: bool = True,
     **convert_options: Any,
 ) -> NewProject:
@@ -70,6 +80,8 @@ def init(
     epochs (int): How often BERT reads the training texts.
     seeds (Sequence[int]): Each model is trained once a seed.
     gpu_id (int): GPU, or -1 for the CPU.
+    window (int | None): Tokens that BERT reads at once; None to choose by the documents' lengths
+        and the transformer's limit.
     measure_time (bool): Whether to train on a few documents to say how long it will take.
     **convert_options: As `convert` takes them.
     RETURNS (NewProject): What was found and chosen.
@@ -105,16 +117,25 @@ def init(
             f"configs/{name}.cfg": render_config(name, _settings(choices, arguments))
             for name in ("bert", "dictionary", "tok2vec")
         }
+        windows = choose_windows(all_docs, transformer, window)
+        if windows.why:
+            bert = contents["configs/bert.cfg"]
+            contents["configs/bert.cfg"] = set_windows(bert, windows.window, windows.stride)
         write_whole({new / name: content.encode("utf-8") for name, content in contents.items()})
         findings = [
-            *describe_documents(docs, transformer, has_groups=bool(arguments.get("group"))),
+            *describe_documents(
+                docs, transformer, has_groups=bool(arguments.get("group")), windows=windows
+            ),
             *(choice.finding for choice in choices),
             *_leaks(table, arguments),
         ]
         times: dict[str, float] = {}
         finding = None
         if measure_time:
-            times, finding = time_models(new / "configs", corpus, transformer, epochs, gpu_id)
+            where = new / "configs", corpus, transformer, epochs
+            times, finding = time_models(*where, gpu_id)
+            if times and windows.why:
+                findings.append(compare_windows(*where, windows.window, times["full"]))
         how_long = duration(times, len(seeds))
         findings.append(finding or Finding("Training", how_long))
         title = f"Predict {', '.join(targets)} from the texts of {table.name}"

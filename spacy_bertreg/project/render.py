@@ -25,6 +25,8 @@ class Variable(NamedTuple):
     comment: str
 
 
+# The section before which that of windows goes.
+NEXT_TO_WINDOWS = "[components.transformer.model.tokenizer_config]"
 TOK2VEC_EPOCHS = 10
 MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
 # Of every project, behind those that say what its data are.
@@ -94,6 +96,22 @@ def render_config(name: str, settings: dict[str, str]) -> str:
         lines[place] = f"{key} = {value}\n"
         text = "".join(lines)
     return text
+
+
+def set_windows(config: str, window: int, stride: int) -> str:
+    """Set the windows that a transformer reads.
+
+    config (str): bert.cfg of the template. window (int), stride (int): In tokens.
+    RETURNS (str): The config, with its comments.
+    """
+    block = (
+        "# Tokens that it reads at once, and from the start of one window to that of the next\n"
+        "[components.transformer.model.get_spans]\n"
+        '@span_getters = "spacy-transformers.strided_spans.v1"\n'
+        f"window = {window}\nstride = {stride}\n\n"
+    )
+    head, tail = config.replace("get_spans = null\n", "").split(NEXT_TO_WINDOWS)
+    return head + block + NEXT_TO_WINDOWS + tail
 
 
 def _environment() -> Environment:

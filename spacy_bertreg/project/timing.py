@@ -17,6 +17,7 @@ from spacy.training import Example
 from spacy.util import resolve_dot_names
 from thinc.api import Optimizer
 
+from ..models.transformer_model import STRIDE, WINDOW
 from .findings import Finding
 from .render import TOK2VEC_EPOCHS
 
@@ -26,6 +27,7 @@ FEW = 48
 START_SECONDS = 15.0
 # Config, overrides and epochs of each model; None where all learning is in the initialization.
 FREEZE = "components.transformer.model.freeze"
+GET_SPANS = "components.transformer.model.get_spans"
 LEARN = "initialize.components.dictionary_regressor.learn"
 READOUT = "components.dictionary_regressor.readout"
 MODELS: dict[str, tuple[str, dict[str, Any], bool]] = {
@@ -68,6 +70,36 @@ def time_models(
         found = f"could not be tried with a few documents: {error}"
         return {}, Finding("Training", found, is_warning=True)
     return times, None
+
+
+def compare_windows(
+    configs: Path, corpus: Path, transformer: str, epochs: int, window: int, seconds: float
+) -> Finding:
+    """Say what windows cost, against those that are used by default.
+
+    configs (Path), corpus (Path), transformer (str), epochs (int): As for `time_models`.
+    window (int): Tokens of a window in configs/bert.cfg.
+    seconds (float): What `time_models` gave for "full".
+    RETURNS (Finding): With both times.
+    """
+    settings: dict[str, Any] = {
+        **{f"paths.{name}": str(corpus / f"{name}.spacy") for name in ("train", "dev")},
+        "paths.transformer": transformer,
+        FREEZE: "none",
+        f"{GET_SPANS}.window": WINDOW,
+        f"{GET_SPANS}.stride": STRIDE,
+    }
+    with redirect_stdout(io.StringIO()):
+        usual = training_seconds(configs / "bert.cfg", settings, epochs)
+    found = (
+        f"one training of full takes about {_minutes(seconds)} with windows of {window} tokens, "
+        f"and {_minutes(usual)} with windows of {WINDOW} ({seconds / usual:.2f} times as long)"
+    )
+    choice = (
+        "a longer window keeps more of a document together, and a word piece takes longer the more "
+        f"others it is read with; --window {WINDOW} chooses the usual one"
+    )
+    return Finding("Windows", found, choice)
 
 
 def duration(times: dict[str, float], n_seeds: int) -> str:
