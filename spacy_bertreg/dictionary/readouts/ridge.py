@@ -1,5 +1,4 @@
-"""Linear readout. scikit-learn's is not in the base install, chooses the penalty by leaving one out
-and takes five times as long."""
+"""Linear readout."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -7,17 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...training.ridge import PENALTIES, fit_ridge
 from ..features import Floats
-
-# As shares of the number of documents: from hardly any penalty to a strong one.
-PENALTIES = 10.0 ** np.arange(-6, 3.01, 0.25)
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Linear regression with a squared penalty on the coefficients of the standardized features
-    (Hoerl & Kennard 1970, Technometrics 12:55-67), the penalty chosen for each target by
-    generalized cross-validation (Golub, Heath & Wahba 1979, Technometrics 21:215-223).
+    """Ridge regression; see `fit_ridge`.
 
     coefficients (ndarray): Shape (features, targets), for features as they are.
     intercept (ndarray): Shape (targets,).
@@ -45,9 +40,7 @@ class Ridge:
         penalties (ndarray): To choose from.
         """
         w = np.ones(len(features)) if weights is None else weights
-        fits = [_fit_target(features, target, w, penalties) for target in targets.T]
-        coefficients, intercepts, chosen = zip(*fits, strict=True)
-        return cls(np.stack(coefficients, axis=1), np.array(intercepts), np.array(chosen))
+        return cls(*fit_ridge(features, targets, w, penalties))
 
     @property
     def n_parameters(self) -> int:
@@ -74,27 +67,3 @@ class Ridge:
     def from_dict(cls, data: dict[str, Any]) -> "Ridge":
         """Create the readout from what `to_dict` gave."""
         return cls(**{name: np.array(values) for name, values in data.items()})
-
-
-def _fit_target(
-    features: Floats, target: Floats, weights: Floats, penalties: Floats
-) -> tuple[Floats, float, float]:
-    known = ~np.isnan(target)
-    X, y, w = features[known], target[known], weights[known]
-    n = len(y)
-    mean, center = np.average(X, axis=0, weights=w), np.average(y, weights=w)
-    std = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=w))
-    std = np.where(std > 1e-12, std, np.inf)  # a constant says nothing
-    # Weighted least squares are plain ones of rows that are multiplied by the weights' roots.
-    root = np.sqrt(w / w.mean())
-    U, s, Vt = np.linalg.svd((X - mean) / std * root[:, None], full_matrices=False)
-    y = (y - center) * root
-    along = U.T @ y
-    # The residuals' sum of squares has a part outside the features' span and a part within.
-    outside = max((y**2).sum() - (along**2).sum(), 0.0)
-    kept = s**2 / (s**2 + n * penalties[:, None])
-    residuals = (((1 - kept) * along) ** 2).sum(axis=1) + outside
-    criterion = residuals / np.maximum(n - 1 - kept.sum(axis=1), 1e-9) ** 2
-    best = penalties[np.argmin(criterion)]
-    coefficients = Vt.T @ (s / (s**2 + n * best) * along) / std
-    return coefficients, float(center - mean @ coefficients), float(best)
