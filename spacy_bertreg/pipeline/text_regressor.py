@@ -12,21 +12,30 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 from wasabi import msg
 
 from ..data.covariates import CovariateScale, copy_covariates
 from ..data.weights import document_weights, resolve_target_weights, training_weights
 from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
-from ..layers.covariates import set_covariates
+from ..layers.covariates import covariate_scale, set_covariates
 from ..targets.gold import gold_values, resolve_targets
 from ..targets.predictions import Predictions
 from ..targets.scale import MAX_RESIDUALS, TargetScale
 from ..targets.transforms import resolve_transforms
+from ..training.head_start import is_exact
 from ..training.losses import Loss, SquaredLoss, mean_loss
 from ..training.training_record import TrainingRecord
-from .regressor import PipelineReference, Regressor, check_output_key, has_words
+from .regressor import PipelineReference, Regressor, check_choice, check_output_key, has_words
+from .solved_head import (
+    HEADS,
+    fingerprints,
+    has_linear_head,
+    learns_below,
+    read_vectors,
+    solve_head,
+)
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
@@ -154,6 +163,8 @@ class TextRegressor(Regressor, TrainablePipe):
         self._weight = 1.0
         self._target_weights: list[float] = []
         self._residuals: list[deque[float]] = []
+        # Of the examples for which the head is the exact solution; not saved.
+        self._solved_for: set[bytes] = set()
         # Backward passes since the last step, and number of learned tensors in the last report.
         self._n_passes = 0
         self._n_reported: int | None = None
@@ -165,6 +176,12 @@ class TextRegressor(Regressor, TrainablePipe):
         """Get the targets, as `initialize` takes them."""
         return list(self.targets)
 
+    @property
+    def is_solved(self) -> bool:
+        """Whether the head is the exact solution for the training examples, so that steps change
+        nothing."""
+        return bool(self._solved_for)
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -172,6 +189,7 @@ class TextRegressor(Regressor, TrainablePipe):
         nlp: Language | None = None,
         targets: Sequence[str] | None = None,
         labels: Sequence[str] | None = None,
+        head: str = "auto",
     ) -> None:
         """Find the targets, learn their scale and that of the covariates, and shape the model.
 
@@ -181,8 +199,12 @@ class TextRegressor(Regressor, TrainablePipe):
         targets (Sequence[str] | None): Names of the targets. None for all keys of `cats`, in
             order of appearance; needed if `cats` holds other components' labels too.
         labels (Sequence[str] | None): The same, as `spacy init labels` writes it.
+        head (str): What the head starts from: "ridge" for ridge regression on the vectors of the
+            training documents; "random"; or "auto" for "ridge" where nothing but the head learns.
+            With the squared error, that is then the solution, and training on the same examples
+            leaves it as it is. Other losses learn by steps from it.
         RAISES (ValueError): The examples have no targets, a value is not finite or out of its
-            transform's range, or a covariate is missing.
+            transform's range, a covariate is missing, or the head is not one to solve.
         """
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
@@ -190,6 +212,7 @@ class TextRegressor(Regressor, TrainablePipe):
         self.begin_training(nlp, docs)
         names, values = resolve_targets(examples, targets or labels, self.name)
         where = f"[components.{self.name}]"
+        check_choice("head", head, HEADS, f"[initialize.components.{self.name}]")
         kinds, limits = resolve_transforms(names, self.cfg["transform"], self.cfg["bounds"], where)
         self._target_weights = resolve_target_weights(names, self.cfg["target_weights"], where)
         self._weight = float(training_weights(examples, self.name).mean())
@@ -204,11 +227,57 @@ class TextRegressor(Regressor, TrainablePipe):
         self.model.initialize(X=sample, Y=self.model.ops.alloc2f(*shape))
         self.list_covariates(nlp)
         self._n_passes, self._n_reported = 0, None
+        self._start_head(head, examples, values)
         if nlp is not None:
             from ..training.freeze_report import set_freeze_report  # imports pandas
 
             if report := set_freeze_report(nlp, planned=True):
                 msg.info(report.summary())
+
+    def _start_head(
+        self, head: str, examples: Sequence[Example], values: NDArray[np.float64]
+    ) -> None:
+        """Solve the head by ridge regression, if asked to or if nothing else learns."""
+        self._solved_for = set()
+        nlp, is_linear = self.pipeline(), has_linear_head(self.model)
+        learns = not is_linear or learns_below(self.model, nlp)
+        if head == "random" or (head == "auto" and learns):
+            return
+        where = f'head is "ridge" in [initialize.components.{self.name}]'
+        if nlp is None or not is_linear:
+            raise ValueError(
+                f"{where}, but the model is not a linear layer on vectors of a known pipeline, as "
+                'spacy-bertreg.TextRegressor.v1 in nlp.initialize is. Expected "auto" or "random".'
+            )
+        rows = np.flatnonzero(has_words(eg.predicted for eg in examples)).tolist()
+        read = [examples[row] for row in rows]
+        gold, weights = self.scale.scale(values[rows]), document_weights(read)
+        vectors = read_vectors(self.model, nlp, self.name, read)
+        solved = solve_head(self.model, self.loss, vectors, gold, weights)
+        if solved is None:
+            if head == "ridge":
+                raise ValueError(
+                    f"{where}, but it is not known how the loss {type(self.loss).__name__} starts "
+                    'from a linear regression. Expected "auto" or "random".'
+                )
+            return
+        outputs, penalties = solved
+        shown = ", ".join(f"{t}: {p:.3g}" for t, p in zip(self.targets, penalties, strict=True))
+        text = f"{self.name}: head by ridge regression, penalty {shown}"
+        if is_exact(self.loss) and not learns:
+            self._solved_for = self._fingerprints(examples)
+            self.record.is_trained = True
+            self._add_residuals(gold, outputs)
+            self._set_smearing()
+            self.end_step()
+            text += "; this is its solution, so steps change nothing"
+        msg.info(text)
+
+    def _fingerprints(self, examples: Sequence[Example]) -> set[bytes]:
+        docs = [example.reference for example in examples]
+        covariates = covariate_scale(self.model.get_ref("with_covariates"))(docs, self.name)
+        gold, weights = gold_values(examples, self.targets), document_weights(examples)
+        return fingerprints(docs, np.column_stack([gold, weights, covariates]))
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """Predict the targets of documents, which are not changed.
@@ -241,14 +310,32 @@ class TextRegressor(Regressor, TrainablePipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from a batch; see spaCy's TrainablePipe.update."""
+        """Learn from a batch; see spaCy's TrainablePipe.update. Where the head is solved for these
+        examples, and nothing below it learns, it stays as it is."""
         examples = list(examples)
         self.record.add((example.reference for example in examples), self.name)
         # It belongs to the model before this update.
         self.calibration = None
         for example in examples:
             copy_covariates(example.reference, example.predicted)
-        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        if self._solved_for and (
+            not self._fingerprints(examples) <= self._solved_for
+            or learns_below(self.model, self.pipeline())
+        ):
+            self._solved_for = set()
+        if not self._solved_for:
+            return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        docs = [example.predicted for example in examples]
+        if any(map(len, docs)):
+            joined, head = self.model.get_ref("with_covariates"), self.model.get_ref("head")
+            set_dropout_rate(self.model, 0.0)
+            vectors, backprop = joined.begin_update(docs)
+            losses[self.name] += self.get_loss(examples, head.predict(vectors))[0]
+            # Lets go of the outputs that the listener holds, and reaches no parameters.
+            backprop(joined.ops.alloc2f(*vectors.shape))
+        return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the parameters by the mean of the gradients since the last step: with
@@ -260,8 +347,7 @@ class TextRegressor(Regressor, TrainablePipe):
                         node.set_grad(name, node.get_grad(name) / self._n_passes)
         self._n_passes = 0
         super().finish_update(sgd)
-        if self.cfg["smearing"]:
-            self.scale = self.scale.with_smearing([list(column) for column in self._residuals])
+        self._set_smearing()
         self.end_step()
         from ..training.freeze_report import count_trained_tensors, set_freeze_report
 
@@ -269,6 +355,10 @@ class TextRegressor(Regressor, TrainablePipe):
         if nlp is not None and self._n_reported != (n_trained := count_trained_tensors(nlp)):
             self._n_reported = n_trained
             set_freeze_report(nlp)
+
+    def _set_smearing(self) -> None:
+        if self.cfg["smearing"]:
+            self.scale = self.scale.with_smearing([list(column) for column in self._residuals])
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """Compute the mean loss over the known values, and its gradient. Unknown targets, and
@@ -288,10 +378,14 @@ class TextRegressor(Regressor, TrainablePipe):
         outputs = np.asarray(self.model.ops.to_numpy(scores), dtype=np.float64)
         weights = np.outer(document_weights(examples) / self._weight, self._target_weights)
         loss, d_scores = mean_loss(self.loss, outputs, gold, weights)
+        if not self._solved_for:
+            self._add_residuals(gold, outputs)
+        return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]
+
+    def _add_residuals(self, gold: NDArray[np.float64], outputs: NDArray[np.float64]) -> None:
         errors = gold - self.loss.point(self._by_target(outputs))
         for column, residuals in zip(errors.T, self._residuals, strict=True):
             residuals.extend(column[~np.isnan(column)].tolist())
-        return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Serialize the component."""
@@ -323,6 +417,7 @@ class TextRegressor(Regressor, TrainablePipe):
         super()._load_learned(data)
         self._weight, self._target_weights = data["weight"], list(data["target_weights"])
         # For a pipeline that is trained further.
+        self._solved_for = set()
         self._residuals = [deque(maxlen=MAX_RESIDUALS) for _ in self.targets]
         if self.scale.residuals:
             pairs = zip(self._residuals, self.scale.residuals, self.scale.std, strict=True)

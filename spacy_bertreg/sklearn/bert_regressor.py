@@ -12,6 +12,8 @@ class BertRegressor(TextEstimator):
     transformer (str): Folder or Hugging Face name of the BERT.
     freeze (str | int | list[str]): What does not learn: "none", "all", "embeddings", a number of
         blocks from below, or globs; see docs/freezing.md.
+    head (str): What the head starts from: "ridge", "random", or "auto" for its solution where
+        nothing else learns; see docs/freezing.md.
     epochs (int): How often to go over the training texts.
     pooling (str): "mean", "max" or "cls".
     transform (str | dict): Of the targets; see docs/outcomes.md.
@@ -32,6 +34,7 @@ class BertRegressor(TextEstimator):
         transformer: str = "sentence-transformers/all-MiniLM-L6-v2",
         *,
         freeze: str | int | list[str] = "none",
+        head: str = "auto",
         epochs: int = 3,
         pooling: str = "mean",
         transform: str | dict[str, str] = "standardize",
@@ -45,6 +48,7 @@ class BertRegressor(TextEstimator):
     ) -> None:
         self.transformer = transformer
         self.freeze = freeze
+        self.head = head
         self.epochs = epochs
         self.pooling = pooling
         self.transform = transform
@@ -60,6 +64,7 @@ class BertRegressor(TextEstimator):
         return {
             "paths.transformer": str(self.transformer),
             "components.transformer.model.freeze": self.freeze,
+            "initialize.components.text_regressor.head": self.head,
             "components.transformer.model.precision": self.precision,
             "components.text_regressor.model.tok2vec.pooling": self.pooling,
             "components.text_regressor.transform": self.transform,

@@ -3,7 +3,8 @@
 from typing import Any
 
 import spacy
-from spacy.util import resolve_dot_names
+from spacy.language import Language
+from spacy.util import dot_to_object, resolve_dot_names
 from thinc.api import Config
 
 # Up to so many epochs, the dev set is scored twice an epoch, else once.
@@ -36,6 +37,32 @@ def epoch_settings(config: Config, epochs: int) -> dict[str, Any]:
     if "warmup_steps" in config["training"]["optimizer"]:
         settings["training.optimizer.warmup_steps"] = int(epochs * steps * WARMUP_SHARE)
     return settings
+
+
+def is_solved(nlp: Language) -> bool:
+    """Say whether the initialization of a pipeline has solved all that it would learn in steps.
+
+    nlp (Language): An initialized pipeline, with the config of its training.
+    RETURNS (bool): False, too, where the training has other texts than the initialization had, as
+        in a stream or with an augmenter, or where a callback may unfreeze something.
+    """
+    config = nlp.config.interpolate()
+    training = config["training"]
+    corpus = dot_to_object(config, training["train_corpus"])
+    if training["max_epochs"] < 0 or training["before_update"] or corpus.get("augmenter"):
+        return False
+    parts: list[Any] = [
+        part
+        for name, part in nlp.pipeline
+        if name not in training["frozen_components"] and getattr(part, "is_trainable", False)
+    ]
+    solved = [part for part in parts if getattr(part, "is_solved", False)]
+    return bool(solved) and all(part in solved or _is_frozen(part) for part in parts)
+
+
+def _is_frozen(component: Any) -> bool:
+    shims = [shim for node in component.model.walk() for shim in node.shims]
+    return bool(shims) and all(getattr(shim, "is_frozen", False) for shim in shims)
 
 
 def _steps_per_epoch(config: Config) -> int:

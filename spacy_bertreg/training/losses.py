@@ -230,6 +230,15 @@ class PinballLoss(Loss):
         steps = np.logaddexp(0, outputs[..., 1:] + self._shifts)
         return np.concatenate([lowest, lowest + np.cumsum(steps, axis=-1)], axis=-1)
 
+    def outputs(self, quantiles: Floats) -> Floats:
+        """Get the outputs that stand for quantiles, of which no two come closer than 0.001.
+
+        quantiles (ndarray): Ascending, shape (levels,).
+        RETURNS (ndarray): Shape (levels,).
+        """
+        steps = np.maximum(np.diff(quantiles), 1e-3)
+        return np.append(quantiles[0] - self._lowest, np.log(np.expm1(steps)) - self._shifts)
+
 
 def squared_v1() -> Loss:
     """Make the squared error."""

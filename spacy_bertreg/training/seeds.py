@@ -1,4 +1,4 @@
-"""Train a config once a seed with `spacy train`, and keep the best on the dev set as model-best.
+"""Train a config once a seed as `spacy train` does, and keep the best on the dev set as model-best.
 
 OUTPUT/seed-N holds model-best, model-last and log.jsonl of seed N, OUTPUT/model-best a copy of the
 best. OUTPUT changes when all are trained. train_seeds.json in it lists the files that were written:
@@ -19,11 +19,14 @@ import numpy as np
 import spacy
 import srsly
 import torch
-from spacy.cli.train import train as spacy_train
+from spacy.cli._util import setup_gpu, show_validation_error
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train as train_nlp
 from thinc.api import Config
+from wasabi import msg
 
 from ..data.files import check_folder, folder_beside, replace_files
-from .epochs import epoch_settings
+from .epochs import epoch_settings, is_solved
 
 LIST = "train_seeds.json"
 ENGINES = ("local", "ray")
@@ -143,11 +146,30 @@ def train_in_process(
         torch.set_rng_state(state[2])
 
 
-def _train(config: Path, output: Path, gpu_id: int, overrides: dict[str, Any]) -> None:
+def _train(path: Path, output: Path, gpu_id: int, overrides: dict[str, Any]) -> None:
+    """Train as `spacy train` does, but stop after the first evaluation where the initialization
+    has solved all there is to learn."""
     try:
-        spacy_train(config, output, use_gpu=gpu_id, overrides=overrides)
+        setup_gpu(gpu_id)
+        with show_validation_error(path):
+            config = spacy.util.load_config(path, overrides=overrides, interpolate=False)
+        msg.divider("Initializing pipeline")
+        with show_validation_error(path, hint_fill=False):
+            nlp = init_nlp(config, use_gpu=gpu_id)
+        msg.divider("Training pipeline")
+        output.mkdir(parents=True, exist_ok=True)
+        patience, is_done = nlp.config["training"]["patience"], is_solved(nlp)
+        if is_done:
+            # Unlike max_steps, no schedule depends on it.
+            nlp.config["training"]["patience"] = 1
+        train_nlp(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
     except SystemExit as error:
         raise ValueError("spaCy has stopped; what it printed says why.") from error
+    if is_done:
+        for pipeline in ("model-best", "model-last"):
+            saved = spacy.util.load_config(output / pipeline / "config.cfg")
+            saved["training"]["patience"] = patience
+            saved.to_disk(output / pipeline / "config.cfg")
 
 
 def _load_config(path: Path, overrides: dict[str, Any]) -> Config:

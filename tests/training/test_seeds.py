@@ -143,6 +143,31 @@ def test_epochs_set_the_steps(folder):
     assert config["training"]["dropout"] == 0.2
 
 
+def test_a_solved_head_takes_one_evaluation(folder, tiny_bert):
+    heads = []
+    result = run(
+        *(ROOT / "configs" / "bert.cfg", folder / "frozen", "--data", folder / "corpus"),
+        *("--seeds", "0,1", "--epochs", 3, "--paths.transformer", tiny_bert),
+        *("--components.transformer.model.freeze", "all", "--training.dropout", 0.2),
+    )
+    assert result.returncode == 0, said(result)
+    assert "so steps change nothing" in said(result)
+    texts = DocBin().from_disk(folder / "corpus" / "train.spacy").get_docs(Vocab())
+    for seed in (0, 1):
+        (line,) = (folder / "frozen" / f"seed-{seed}" / "log.jsonl").read_text().splitlines()
+        assert json.loads(line)["step"] == 0
+        for pipeline in ("model-best", "model-last"):
+            nlp = spacy.load(folder / "frozen" / f"seed-{seed}" / pipeline)
+            # As the config has it: for a training that goes on.
+            assert nlp.config["training"]["patience"] == 0
+            assert nlp.config["training"]["max_steps"] > 50
+            assert nlp.meta["freeze_report"]["is_trained"]
+            head = nlp.get_pipe("text_regressor").model.get_ref("head")
+            heads.append(head.get_param("W").tobytes() + head.get_param("b").tobytes())
+    assert nlp.get_pipe("text_regressor").was_trained_on(list(texts)).all()
+    assert len(set(heads)) == 1
+
+
 @pytest.mark.slow
 def test_ray_trains_the_same(folder, tmp_path):
     pytest.importorskip("ray")
