@@ -154,6 +154,8 @@ def train_ours(
         "training.optimizer.warmup_steps": steps // 10,
         "components.transformer.model.freeze": freeze,
         "components.transformer.model.precision": precision,
+        # Steps are what is timed here: a solved head would take none.
+        "initialize.components.text_regressor.head": "random",
     }
     config = load_config(path, overrides=overrides, interpolate=False)
     if whole:

@@ -5,7 +5,7 @@ import spacy
 from conftest import ROOT
 from spacy.tokens import DocBin
 
-from spacy_bertreg.training.epochs import epoch_settings
+from spacy_bertreg.training.epochs import epoch_settings, is_solved
 
 
 def load(tmp_path, name, n_docs, **overrides):
@@ -59,3 +59,26 @@ def test_wrong_epochs(tmp_path):
         epoch_settings(config, 1)
     with pytest.raises(ValueError, match="learns when it is initialized, once. Expected no epochs"):
         epoch_settings(load(tmp_path, "dictionary", 4), 1)
+
+
+def test_what_is_solved(make_bert, make_examples):
+    nlp = make_bert(freeze="all")
+    assert not is_solved(nlp)
+    nlp.initialize(lambda: make_examples(nlp, 8))
+    assert is_solved(nlp)
+    unfreezing = {"@callbacks": "spacy-bertreg.gradual_unfreezing.v1", "steps_per_block": 2}
+    augmenter = {"@augmenters": "spacy.lower_case.v1", "level": 0.5}
+    for section, name, value in (
+        ("training", "max_epochs", -1),
+        ("training", "before_update", unfreezing),
+        ("corpora", "train", {**nlp.config["corpora"]["train"], "augmenter": augmenter}),
+    ):
+        before = nlp.config[section][name]
+        nlp.config[section][name] = value
+        assert not is_solved(nlp), name
+        nlp.config[section][name] = before
+    assert is_solved(nlp)
+    nlp.add_pipe("sentencizer")
+    assert is_solved(nlp)
+    nlp.add_pipe("textcat")
+    assert not is_solved(nlp)

@@ -151,7 +151,7 @@ def test_a_solved_head_takes_one_evaluation(folder, tiny_bert):
         *("--components.transformer.model.freeze", "all", "--training.dropout", 0.2),
     )
     assert result.returncode == 0, said(result)
-    assert "so steps change nothing" in said(result)
+    assert "the solution: steps change nothing" in said(result)
     texts = DocBin().from_disk(folder / "corpus" / "train.spacy").get_docs(Vocab())
     for seed in (0, 1):
         (line,) = (folder / "frozen" / f"seed-{seed}" / "log.jsonl").read_text().splitlines()
