@@ -6,21 +6,24 @@ from typing import Any
 from spacy.tokens import Doc
 from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers import TransformerListener
-from thinc.api import Model
+from thinc.api import Model, chain
 from thinc.types import Floats2d
 
+from ..layers.normalize_rows import normalize_rows
 from ..layers.pool_wordpieces import pool_wordpieces
 from ..layers.pooled_data import PooledData
 
 
 def TransformerListener_v1(
-    pooling: str = "mean", upstream: str = "*"
+    pooling: str = "mean", upstream: str = "*", normalize: bool = False
 ) -> Model[list[Doc], Floats2d]:
     """Pool the word-piece vectors of the pipeline's transformer, which other components may share.
 
     pooling (str): "mean" or "max" over the document's word pieces, each counted once however
         many windows cover it, or "cls": each window's first vector, averaged over the windows.
     upstream (str): Name of the transformer component, or "*" for any.
+    normalize (bool): Whether to scale each document's vector to a root mean square of 1, so that
+        its direction alone counts.
     RETURNS (Model[list[Doc], Floats2d]): Output of shape (documents, width of the transformer).
     RAISES (ValueError): `pooling` is none of the three; when used, no transformer ran before this
         component, or the outputs of a document were lost when it was saved.
@@ -28,9 +31,10 @@ def TransformerListener_v1(
     listener: Any = TransformerListener(upstream)
     # Id and vectors of the last training batch.
     listener.last = None, None
-    layers: list[Model] = [listener, pool_wordpieces(pooling)]
-    # spaCy looks for the listener here.
-    refs = {"tok2vec": listener}
+    pool = pool_wordpieces(pooling)
+    layers: list[Model] = [listener, chain(pool, normalize_rows()) if normalize else pool]
+    # spaCy looks for the listener under this name.
+    refs = {"tok2vec": listener, "pool": pool}
     return Model("pooled_listener", forward, init=init, layers=layers, dims={"nO": None}, refs=refs)
 
 
@@ -73,12 +77,11 @@ def _get_outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    listener: Any
-    listener, pool = model.layers
+    listener: Any = model.layers[0]
     if not listener.has_dim("nO"):
         raise ValueError(_no_transformer(listener.upstream_name))
     model.set_dim("nO", listener.get_dim("nO"))
-    pool.set_dim("nO", listener.get_dim("nO"))
+    model.get_ref("pool").set_dim("nO", listener.get_dim("nO"))
 
 
 def _no_transformer(upstream: str) -> str:

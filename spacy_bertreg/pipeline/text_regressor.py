@@ -56,6 +56,7 @@ scorer = {"@scorers":"spacy-bertreg.regression_scorer.v1"}
 [text_regressor.model.tok2vec]
 @architectures = "spacy-bertreg.TransformerListener.v1"
 pooling = "mean"
+normalize = false
 upstream = "*"
 """
 DEFAULT_CONFIG = Config().from_str(DEFAULT_CONFIG_STR)["text_regressor"]
