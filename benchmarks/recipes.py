@@ -1,0 +1,197 @@
+"""Which settings of the training are good on many data sets: R² on the dev set, by recipe.
+
+    python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
+        --transformer assets/minilm --recipes "0.1.0;default" --seeds 0,1,2
+    python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
+        --transformer assets/minilm --screen
+
+A corpus is a folder with train.spacy, dev.spacy and test.spacy; docs/recipes.md has the commands
+that make those of its tables. Each training is a line of runs.jsonl: what is there is not trained
+again, so a run that was ended goes on, and tables can be printed anew.
+
+--recipes trains the named recipes, once a seed, and prints by how much each differs from the first
+one, in the mean over the corpora. --screen says what each of eight knobs buys. It trains 16
+recipes, a fractional factorial design of resolution IV (Box, Hunter & Hunter 2005, ch. 6): each
+knob is turned in half of them, together with each other knob equally often, so that all 16
+trainings of a corpus tell about every knob, whatever two knobs do together.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import spacy
+from scipy.linalg import hadamard
+from spacy.tokens import DocBin
+from spacy.training import Example
+
+from spacy_bertreg.training.seeds import train_in_process
+
+OPTIMIZER, TRANSFORMER = "training.optimizer", "components.transformer.model"
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+# The recipe of version 0.1.0, written out: the defaults have changed since.
+FIRST: dict[str, Any] = {
+    "epochs": 3,
+    f"{OPTIMIZER}.encoder_rate": 0.0001,
+    f"{OPTIMIZER}.head_rate": 0.01,
+    f"{OPTIMIZER}.layer_decay": 1.0,
+    f"{OPTIMIZER}.weight_decay": 0.01,
+    f"{TRANSFORMER}.freeze": "none",
+    "training.dropout": 0.1,
+    "training.batcher.size": 16,
+    "components.text_regressor.model.tok2vec.pooling": "mean",
+    "initialize.components.text_regressor.head": "auto",
+}
+NO_DROPOUT: dict[str, Any] = {
+    "training.dropout": 0.0,
+    **{f"{TRANSFORMER}.transformer_config.{name}": 0.0 for name in DROPOUTS},
+}
+# What --screen turns, from the first recipe.
+KNOBS: dict[str, dict[str, Any]] = {
+    "weight_decay 0.01 → 0.1": {f"{OPTIMIZER}.weight_decay": 0.1},
+    "epochs 3 → 5": {"epochs": 5},
+    "encoder_rate 0.0001 → 0.0002": {f"{OPTIMIZER}.encoder_rate": 0.0002},
+    "head_rate 0.01 → 0.001": {f"{OPTIMIZER}.head_rate": 0.001},
+    "layer_decay 1 → 0.85": {f"{OPTIMIZER}.layer_decay": 0.85},
+    "embeddings frozen": {f"{TRANSFORMER}.freeze": "embeddings"},
+    "all dropout 0.1 → 0": NO_DROPOUT,
+    "batches of 16 → 8": {"training.batcher.size": 8},
+}
+NORMALIZE = "components.text_regressor.model.tok2vec.normalize"
+FROZEN = {f"{TRANSFORMER}.freeze": "all"}
+RECIPES: dict[str, dict[str, Any]] = {
+    "0.1.0": FIRST,
+    "frozen": FIRST | FROZEN,
+    "frozen, normalized": FIRST | FROZEN | {NORMALIZE: True},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, help="JSONL file to read and to write")
+    parser.add_argument("corpora", type=Path, nargs="+", help="folders with train, dev and test")
+    parser.add_argument("--transformer", required=True, help="folder or Hugging Face name")
+    parser.add_argument("--config", type=Path, default=Path("configs/bert.cfg"))
+    parser.add_argument(
+        "--recipes", default="", help="names between semicolons, the first to compare with"
+    )
+    parser.add_argument("--screen", action="store_true")
+    parser.add_argument("--seeds", default="0", help="numbers between commas")
+    parser.add_argument("--gpu-id", type=int, default=-1)
+    args = parser.parse_args()
+
+    recipes = dict(screening()) if args.screen else {n: RECIPES[n] for n in args.recipes.split(";")}
+    known = read_runs(args.runs)
+    wanted = [
+        {"corpus": corpus.name, "recipe": recipe, "seed": int(seed)}
+        for seed in args.seeds.split(",")
+        for recipe in recipes
+        for corpus in args.corpora
+    ]
+    folders = {corpus.name: corpus for corpus in args.corpora}
+    for number, key in enumerate(wanted, start=1):
+        if tuple(key.values()) in known:
+            continue
+        run = key | train(args, folders[key["corpus"]], recipes[key["recipe"]], key["seed"])
+        with args.runs.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(run) + "\n")
+        known[tuple(key.values())] = run
+        print(f"{number}/{len(wanted)}", json.dumps(run), flush=True)
+    table = pd.DataFrame([known[tuple(key.values())] for key in wanted])
+    print_effects(table) if args.screen else print_recipes(table, list(recipes))
+
+
+def screening() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Make the recipes of the design: a Hadamard matrix and its fold-over. Their names say which
+    knobs are turned, as "screen 01010101"."""
+    half = hadamard(len(KNOBS)) < 0
+    for row in np.concatenate([half, ~half]):
+        turned = [knob for knob, is_turned in zip(KNOBS.values(), row, strict=True) if is_turned]
+        settings = FIRST | {name: value for knob in turned for name, value in knob.items()}
+        yield "screen " + "".join(str(int(is_turned)) for is_turned in row), settings
+
+
+def read_runs(path: Path) -> dict[tuple, dict[str, Any]]:
+    """Read earlier trainings, by corpus, recipe and seed."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    runs = [json.loads(line) for line in lines]
+    return {(run["corpus"], run["recipe"], run["seed"]): run for run in runs}
+
+
+def train(
+    args: argparse.Namespace, corpus: Path, recipe: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Train once, and return seconds and the R² of the epoch that is best on dev, on both sets: in
+    the mean over the targets."""
+    overrides = dict(recipe)
+    epochs = overrides.pop("epochs")
+    overrides |= {f"paths.{part}": str(corpus / f"{part}.spacy") for part in ("train", "dev")}
+    overrides |= {"paths.transformer": args.transformer}
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        train_in_process(
+            args.config,
+            Path(folder),
+            seed=seed,
+            epochs=epochs,
+            overrides=overrides,
+            gpu_id=args.gpu_id,
+        )
+        seconds = time.perf_counter() - start
+        nlp = spacy.load(Path(folder) / "model-best")
+        n_train = len(DocBin().from_disk(corpus / "train.spacy"))
+        found: dict[str, Any] = {"seconds": round(seconds, 1), "n_train": n_train}
+        for part in ("dev", "test"):
+            docs = DocBin().from_disk(corpus / f"{part}.spacy").get_docs(nlp.vocab)
+            examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
+            found[part] = nlp.evaluate(examples)["reg_r2"]
+    return found
+
+
+def print_effects(table: pd.DataFrame) -> None:
+    """Print what each knob buys, on each corpus and in the mean over them."""
+    turned = np.array([[mark == "1" for mark in recipe.split()[1]] for recipe in table["recipe"]])
+    rows = []
+    for number, knob in enumerate(KNOBS):
+        by_corpus = table.groupby(["corpus", turned[:, number]])["dev"].mean().unstack()
+        effect = by_corpus[True] - by_corpus[False]
+        rows.append({"knob": knob, "mean": effect.mean(), "se": effect.sem(), **effect})
+    print(f"\nDev R² with a knob turned, less that without: {len(table)} trainings")
+    print(pd.DataFrame(rows).to_string(index=False, float_format="{:+.3f}".format))
+
+
+def print_recipes(table: pd.DataFrame, names: list[str]) -> None:
+    """Print each recipe's R² by corpus, and its difference to the first recipe's."""
+    first = names[0]
+    for part in ("dev", "test"):
+        means = table.pivot_table(part, "corpus", "recipe", sort=False)[names]
+        spread = table.groupby(["corpus", "recipe"])[part].std().groupby("recipe").mean()
+        print(f"\n{part} R², mean over seeds")
+        print(
+            pd.concat([means, means.mean().to_frame("mean").T]).to_string(
+                float_format="{:.3f}".format
+            )
+        )
+        for name in names[1:]:
+            gain = means[name] - means[first]
+            print(
+                f"{name} less {first}: {gain.mean():+.3f} (se {gain.sem():.3f}), from "
+                f"{gain.min():+.3f} ({gain.idxmin()}) to {gain.max():+.3f} ({gain.idxmax()})"
+            )
+        print("standard deviation over seeds:", spread[names].round(3).to_dict())
+    seconds = table.groupby("recipe")["seconds"].sum()
+    print(
+        "seconds:", (seconds[names] / seconds[first]).round(2).to_dict(), f"of {seconds[first]:.0f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
