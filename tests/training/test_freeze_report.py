@@ -50,6 +50,18 @@ def test_verify_names_what_changed(trained):
     assert (changes[~changes["changed"]][["largest", "relative"]] == 0).all(axis=None)
 
 
+@pytest.mark.parametrize("trained", [["*.weight"]], indirect=True, ids=["bitfit"])
+def test_verify_of_bitfit(trained):
+    report = freeze_report(trained[1], verify=True)
+    changes = report.changes
+    changed = set(changes.loc[changes["changed"], "tensor"])
+    assert changed == {n for n in changes["tensor"] if n.endswith(".bias") and "pooler" not in n}
+    # Of the embeddings' norm, and of two blocks: five linear layers and two norms of width 64, and
+    # a linear layer of width 128.
+    n_biases = 64 + 2 * (7 * 64 + 128)
+    assert report.blocks["trainable"].sum() == n_biases + 65
+
+
 @pytest.mark.parametrize("trained", ["all"], indirect=True)
 def test_verify_of_a_frozen_transformer(trained):
     assert not freeze_report(trained[1], verify=True).changes["changed"].any()

@@ -29,6 +29,8 @@ ARCHITECTURES = {
     "gpt2": ("GPT2", {"vocab_size": 30, "n_embd": 8, "n_layer": 3, "n_head": 2}),
     "roberta-prelayernorm": ("RobertaPreLayerNorm", SMALL),
 }
+# Two of its biases are parameters by themselves.
+DEBERTA_V1 = ("Deberta", {**SMALL, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]})
 ALBERT = ("Albert", {**SMALL, "embedding_size": 4})
 
 
@@ -124,6 +126,16 @@ def test_globs(blocks):
     assert frozen_names([first, "*norm*.weight"], {**blocks, "norm.weight": "top"}) == {
         n for n in [*blocks, "norm.weight"] if n == first or re.search(r"norm.*\.weight$", n)
     }
+
+
+@pytest.mark.parametrize("settings", [*ARCHITECTURES.values(), DEBERTA_V1])
+def test_all_but_the_biases(settings):
+    """BitFit (Ben Zaken et al. 2022), as docs/freezing.md has it."""
+    blocks = find_blocks(make_model(*settings))
+    learning = set(blocks) - frozen_names(["*.weight"], blocks)
+    assert learning == {name for name in blocks if name.endswith("bias")}
+    # ModernBERT's layers have none.
+    assert bool(learning) == (settings[0] != "ModernBert")
 
 
 def test_a_glob_without_a_match_lists_near_names(blocks):
