@@ -78,4 +78,7 @@ def freeze_report_cli(
             header=("Changed tensor", "Largest change", "Change of the whole"),
             aligns=tuple("lrr"),
         )
-        msg.info(f"{len(changed)} of the {len(report.changes)} tensors changed.")
+        merged = {tensor for adapters in report.lora for tensor in adapters["tensors"]}
+        n_merged = int(changed["tensor"].isin(merged).sum())
+        note = f", {n_merged} of them as LoRA adapters were merged into them" if merged else ""
+        msg.info(f"{len(changed)} of the {len(report.changes)} tensors changed{note}.")

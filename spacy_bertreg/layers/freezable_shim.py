@@ -12,9 +12,11 @@ from thinc.types import ArgsKwargs
 from torch import nn
 
 from ..training.freezing import UNUSED, Block, Freeze, count_blocks, frozen_names
+from ..training.lora import Lora
 from ..training.model_blocks import find_blocks, takes_segments
 from ..training.optimizer import EncoderOptimizer
 from ..training.precision import Precision, resolve_precision
+from .adapters import add_adapters, merged_when_saved
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
 from .pretrained import EncoderConfig
@@ -29,13 +31,17 @@ class FreezableShim(HFShim):
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to reuse while all is frozen.
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
+    lora (Lora | None): Adapters that learn beside what is frozen.
 
     Attributes, the first four set by `apply_freeze`, `trained` and `trained_with` saved:
     blocks (dict[str, str | int]): Block of each parameter.
     frozen (frozenset[str]): Names of the parameters that do not learn, including unused ones.
     is_frozen (bool): Whether nothing of the transformer learns.
     takes_segments (bool): Whether the transformer takes the segments of word pieces.
-    trained (set[str]): Names of all parameters that have taken a step since the base weights.
+    adapters (dict[str, str]): Names of the adapters' parameters that are in place, each with the
+        name of the parameter that it is merged into when saved.
+    trained (set[str]): Names of all parameters that have taken a step since the base weights, not
+        of adapters.
     trained_with (list[Freeze]): The setting of each training.
     is_read_by_token (bool): Whether something has read vectors of single word pieces.
     """
@@ -48,8 +54,10 @@ class FreezableShim(HFShim):
         cache: EncodingCache,
         precision: Precision = "float32",
         grad_scaler_config: dict[str, Any],
+        lora: Lora | None = None,
     ) -> None:
         self.freeze = freeze
+        self.lora = lora
         self.cache = cache
         self.precision = precision
         self.is_read_by_token = False
@@ -59,6 +67,11 @@ class FreezableShim(HFShim):
         self.takes_segments = False
         self.trained: set[str] = set()
         self.trained_with: list[Freeze] = []
+        self.adapters: dict[str, str] = {}
+        self._has_trained_adapters = False
+        # Adapters that were merged before the weights were loaded.
+        self._merged_adapters: list[dict[str, Any]] = []
+        self._also_frozen: Freeze = "none"
         self.has_reported_cuts = False
         # Backward passes since the last step.
         self._n_passes = 0
@@ -79,19 +92,54 @@ class FreezableShim(HFShim):
         """
         self.cache.clear()
         self._word_gradient = WordGradient()
+        self._also_frozen = also
         if self._read_blocks_of is not self._model:
             self.blocks = find_blocks(self._model)
             self.takes_segments = takes_segments(self._model)
             self._read_blocks_of = self._model
         unused = {name for name, block in self.blocks.items() if block == UNUSED}
-        chosen = frozen_names(self.freeze, self.blocks) | frozen_names(also, self.blocks)
-        self.frozen = frozenset(chosen | unused)
+        chosen = frozen_names(self.freeze, self.blocks) - self.adapters.keys()
+        self.frozen = frozenset(chosen | frozen_names(also, self.blocks) | unused)
         for name, parameter in self._model.named_parameters():
             parameter.requires_grad_(name not in self.frozen)
             if name in self.frozen:
                 parameter.grad = None
         self.is_frozen = len(self.frozen) == len(self.blocks)
         self._frozen_modules = _frozen_modules(self._model)
+
+    def add_adapters(self) -> None:
+        """Put new adapters into the transformer, unless it has some or the setting has none. Called
+        before training, so that scoring does not take peft. What adapters learned before the
+        weights were loaded is in the weights.
+
+        RAISES (ImportError, ValueError): peft is not installed, or the targets are not in this
+            model.
+        """
+        if self.lora is None or self.adapters:
+            return
+        self.adapters = add_adapters(self._model, self.lora, self.blocks)
+        self._read_blocks_of = None
+        self.apply_freeze(self._also_frozen)
+
+    def list_adapters(self, *, planned: bool = False) -> list[dict[str, Any]]:
+        """Describe adapters, for JSON.
+
+        planned (bool): Whether to describe those in place, and not those of each training so far.
+        RETURNS (list[dict]): Of the adapters of a training, `rank`, `alpha`, `dropout`, number of
+            `parameters`, and names of the `tensors` that they are merged into.
+        """
+        done = [] if planned else list(self._merged_adapters)
+        if self.lora is None or not self.adapters or not (planned or self._has_trained_adapters):
+            return done
+        sizes = {name: parameter.numel() for name, parameter in self._model.named_parameters()}
+        new = {
+            "rank": self.lora.rank,
+            "alpha": self.lora.alpha,
+            "dropout": self.lora.dropout,
+            "parameters": sum(sizes[name] for name in self.adapters),
+            "tensors": list(dict.fromkeys(self.adapters.values())),
+        }
+        return [*done, new]
 
     def autocast(self) -> torch.autocast:
         """Make the context of a forward pass, for matrix products in the shim's precision."""
@@ -163,7 +211,8 @@ class FreezableShim(HFShim):
             for gradient in gradients:
                 gradient.div_(self._n_passes)
         self._n_passes = 0
-        self.trained.update(learning)
+        self.trained.update(learning.keys() - self.adapters.keys())
+        self._has_trained_adapters |= any(name in self.adapters for name in learning)
         if isinstance(optimizer, EncoderOptimizer):
             if is_finite:
                 blocks = {name: self.blocks[name] for name in learning}
@@ -174,10 +223,12 @@ class FreezableShim(HFShim):
             super().finish_update(optimizer)
 
     def to_bytes(self) -> bytes:
-        """Serialize weights, tokenizer, and what has learned."""
-        message = srsly.msgpack_loads(super().to_bytes())
+        """Serialize weights, adapters merged into them; tokenizer; and what has learned."""
+        with merged_when_saved(self._model, self.adapters):
+            message = srsly.msgpack_loads(super().to_bytes())
         message["trained"] = sorted(self.trained)
         message["trained_with"] = self.trained_with
+        message["lora"] = self.list_adapters()
         return srsly.msgpack_dumps(message)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -193,6 +244,8 @@ class FreezableShim(HFShim):
         # A stock transformer's bytes don't say what has learned.
         self.trained = set(message.get("trained", ()))
         self.trained_with = list(message.get("trained_with", ()))
+        self._merged_adapters = list(message.get("lora", ()))
+        self.adapters, self._has_trained_adapters = {}, False
         if self._model is not None:
             self.apply_freeze()
         return self

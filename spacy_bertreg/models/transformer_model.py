@@ -22,6 +22,7 @@ from ..layers.freezable_shim import FreezableShim
 from ..layers.outputs import learn, predict
 from ..layers.pretrained import EncoderConfig, EncoderTokenizer
 from ..training.freezing import check_freeze
+from ..training.lora import check_lora
 from ..training.precision import Precision
 
 # Tokens that the transformer reads at once, and from the start of one window to the next.
@@ -39,6 +40,7 @@ def TransformerModel_v1(
     grad_scaler_config: dict[str, Any] = SimpleFrozenDict(),
     reuse_mb: int = 1024,
     keep_trf_data: bool = False,
+    lora: dict[str, Any] | None = None,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Make the `model` of spaCy's component `transformer`: spacy-transformers' TransformerModel.v3
     with a say in what learns. Of the transformer's outputs, it gives the last hidden state alone.
@@ -64,9 +66,13 @@ def TransformerModel_v1(
     keep_trf_data (bool): Compute all outputs and keep them in `doc._.trf_data` of scored documents:
         tens of kilobytes each. With False, they are computed when something first reads them, and
         then for all later documents; the heads of this package need one vector for each document.
+    lora (dict | None): With freeze = "all", adapters of low rank that learn beside the frozen
+        weights (Hu et al. 2022): `rank` (8), `alpha` (16), `targets` (None for the architecture's
+        default) and `dropout` (0.0); see `Lora`. They are merged into the weights that are saved.
+        Training takes peft, scoring does not.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
-    RAISES (ValueError): `freeze` is none of the allowed values; when initialized, there is no such
-        model, or it has no such parameters; when used, float16 has no GPU.
+    RAISES (ValueError): `freeze` or `lora` has none of the allowed values; when initialized, there
+        is no such model, or it has no such parameters; when used, float16 has no GPU.
     """
     # Before the weights are read, too.
     use_one_thread_in_fork()
@@ -76,6 +82,7 @@ def TransformerModel_v1(
         cache=EncodingCache(reuse_mb * 2**20),
         precision=precision,
         grad_scaler_config=dict(grad_scaler_config),
+        lora=check_lora(lora, freeze),
     )
     span_getter = get_spans or partial(get_strided_spans, window=WINDOW, stride=STRIDE)
     return FreezableTransformer(name, span_getter, shim, keep_trf_data)
@@ -119,6 +126,8 @@ def forward(
     use_one_thread_in_fork()
     shim: Any = model.layers[0].shims[0]
     spans = model.attrs["get_spans"](docs)
+    if is_train:
+        shim.add_adapters()
     if is_train and shim.is_frozen and shim.cache.max_bytes:
         return shim.cache.predict(model, docs, spans), lambda d_batch: docs
     if not is_train or shim.is_frozen or not any(spans):
@@ -153,6 +162,7 @@ def init(model: Any, X: Any = None, Y: Any = None) -> None:
             f"hub.{extra} {error}"
         ) from error
     model.attrs["set_transformer"](model, hf_model)
+    model.layers[0].shims[0].add_adapters()
 
 
 def _set_transformer(model: Model, hf_model: HFObjects) -> None:

@@ -85,10 +85,12 @@ def _training(meta: dict[str, Any], config: dict[str, Any]) -> str:
     transformer = config["components"].get("transformer", {}).get("model", {})
     if "freeze_report" in meta and "name" in transformer:
         report = meta["freeze_report"]
+        lora = [f"LoRA of rank {adapters['rank']}" for adapters in report.get("lora", ())]
         lines.insert(
             0,
             f"- Transformer: `{transformer['name']}`, with `freeze = "
-            f"{json.dumps(report['freeze'])}`: {report['trainable']:,} of "
+            f"{json.dumps(report['freeze'])}`{''.join(f' and {part}' for part in lora)}: "
+            f"{report['trainable']:,} of "
             f"{report['parameters']:,} parameters\n  learned.",
         )
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Report which parameters of a pipeline learn or have learned, by block, and what has changed from
 the base weights of its transformer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.util import load_config, load_model_from_config
 
 from .freezing import SHARED_BLOCKS, TOP, UNUSED, Block, Freeze
+from .lora import name_without_adapters
 
 COLUMNS = ["block", "parameters", "trainable", "share"]
 TITLES = {TOP: "above the blocks", UNUSED: "not used"}
@@ -25,14 +26,17 @@ class FreezeReport:
         the setting in the config; None for a stock transformer.
     is_trained (bool): Whether the counts are of what has learned, and not of what would.
     frozen_components (list[str]): The pipeline's components in [training] frozen_components.
-    blocks (DataFrame): For each block from the bottom up, and each head: `block`, `parameters`
-        (number), `trainable` (number that learns or has learned), `share` (0 to 1). Parameters
-        without a part in the prediction, as a BERT's pooler, do not learn: "not used".
+    blocks (DataFrame): For each block from the bottom up, for LoRA adapters, and each head:
+        `block`, `parameters` (number), `trainable` (number that learns or has learned), `share` (0
+        to 1). Parameters without a part in the prediction, as a BERT's pooler, do not learn: "not
+        used". Adapters are apart also when they are merged into the weights of blocks.
     changes (DataFrame | None): For each tensor of the transformer that the base weights have:
         `tensor`, `changed` (bool), `largest` change of an element, `relative` change of the norm.
         None if not compared.
     not_in_base (list[str]): Tensors that the base weights lack. They began at random, so they can't
         be compared.
+    lora (list[dict]): Adapters of each training that had some: `rank`, `alpha`, `dropout`, number
+        of `parameters`, and the names of the `tensors` that they are merged into when saved.
     """
 
     freeze: list[Freeze | None]
@@ -41,6 +45,7 @@ class FreezeReport:
     blocks: pd.DataFrame
     changes: pd.DataFrame | None = None
     not_in_base: Sequence[str] = ()
+    lora: Sequence[dict[str, Any]] = ()
 
     def summary(self) -> str:
         """Say in one line what learns."""
@@ -53,6 +58,11 @@ class FreezeReport:
         )
         unused = self.blocks.loc[self.blocks["block"] == TITLES[UNUSED], "parameters"].sum()
         notes = [f"{unused:,} are not used"] if unused else []
+        notes += [
+            f"LoRA adapters of rank {adapters['rank']} are merged into {len(adapters['tensors'])} "
+            "tensors when saved"
+            for adapters in self.lora
+        ]
         if self.frozen_components:
             notes.append(f"frozen_components: {', '.join(self.frozen_components)}")
         return "; ".join([text, *notes])
@@ -71,6 +81,7 @@ class FreezeReport:
             "blocks": self.blocks.to_dict("records"),
             "changes": None if changes is None else changes.to_dict("records"),
             "not_in_base": list(self.not_in_base),
+            "lora": list(self.lora),
         }
 
 
@@ -113,7 +124,8 @@ def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     nlp (Language): A pipeline whose transformer has its weights.
     planned (bool): Whether to report what the next training lets learn, whatever came before.
     RETURNS (FreezeReport): The report, without a comparison with the base weights.
-    RAISES (ValueError): It has no transformer.
+    RAISES (ValueError, ImportError): It has no transformer; or it is to learn with LoRA, and peft
+        is not installed.
     """
     models = _transformers(nlp)
     if not models:
@@ -126,7 +138,12 @@ def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     if not planned:
         trained_with = [f for m in models.values() for f in getattr(_shim(m), "trained_with", [])]
         has_trained_heads = any(getattr(part, "is_trained", False) for _, part in nlp.pipeline)
-    rows = [_count(model, bool(trained_with), name in frozen) for name, model in models.items()]
+    is_trained = bool(trained_with)
+    rows = [_count(model, is_trained, name in frozen) for name, model in models.items()]
+    lora = [part for name, m in models.items() for part in _adapters(m, is_trained, name in frozen)]
+    if lora:
+        size = sum(part["parameters"] for part in lora)
+        rows.append(pd.DataFrame([("LoRA adapters", size, size)], columns=COLUMNS[:3]))
     heads = []
     for name, component in nlp.pipeline:
         if name not in models and getattr(component, "is_trainable", False):
@@ -136,7 +153,7 @@ def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     blocks = pd.concat(rows, ignore_index=True)
     blocks["share"] = blocks["trainable"] / blocks["parameters"]
     settings = trained_with or [_config(nlp, first).get("freeze")]
-    return FreezeReport(settings, bool(trained_with) or has_trained_heads, frozen, blocks)
+    return FreezeReport(settings, is_trained or has_trained_heads, frozen, blocks, lora=lora)
 
 
 def set_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport | None:
@@ -160,8 +177,10 @@ def has_weights(nlp: Language) -> bool:
 
 
 def count_trained_tensors(nlp: Language) -> int:
-    """Count the tensors of the pipeline's transformers that have learned so far."""
-    return sum(len(getattr(_shim(m), "trained", ())) for m in _transformers(nlp).values())
+    """Count the tensors of the pipeline's transformers that have learned so far, a training's
+    adapters as one more."""
+    shims = [_shim(model) for model in _transformers(nlp).values()]
+    return sum(len(s.trained) + len(s.list_adapters()) for s in shims if hasattr(s, "trained"))
 
 
 def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = None) -> FreezeReport:
@@ -188,7 +207,7 @@ def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = No
         ) from error
     before, missing = dict(model.named_parameters()), set(found["missing_keys"])
     rows, not_in_base = [], []
-    for tensor, after in trained.transformer.named_parameters():
+    for tensor, after in _own_parameters(trained):
         if tensor in missing:
             not_in_base.append(tensor)
             continue
@@ -219,6 +238,28 @@ def _shim(model: Any) -> Any:
     return model.layers[0].shims[0]
 
 
+def _own_parameters(model: Any) -> Iterator[tuple[str, Any]]:
+    """List a transformer's parameters by the names that they have without adapters."""
+    adapters = getattr(_shim(model), "adapters", {})
+    for name, parameter in model.transformer.named_parameters():
+        if name not in adapters:
+            yield name_without_adapters(name), parameter
+
+
+def _adapters(model: Any, is_trained: bool, is_frozen: bool) -> list[dict[str, Any]]:
+    """Describe the adapters of each training so far, or those that would learn."""
+    shim = _shim(model)
+    if not hasattr(shim, "list_adapters"):
+        return []
+    if is_trained:
+        return shim.list_adapters()
+    if is_frozen:
+        return []
+    # A loaded pipeline has none before it is trained.
+    shim.add_adapters()
+    return shim.list_adapters(planned=True)
+
+
 def _config(nlp: Language, name: str) -> dict[str, Any]:
     return nlp.config.interpolate()["components"][name]["model"]
 
@@ -226,9 +267,10 @@ def _config(nlp: Language, name: str) -> dict[str, Any]:
 def _count(model: Any, is_trained: bool, is_frozen: bool) -> pd.DataFrame:
     """Count the parameters of each block of a transformer, and those that have learned or would."""
     shim = _shim(model)
-    blocks = getattr(shim, "blocks", None) or _find_blocks(model.transformer)
+    found = getattr(shim, "blocks", None) or _find_blocks(model.transformer)
+    blocks = {name_without_adapters(name): block for name, block in found.items()}
     rows = []
-    for tensor, parameter in model.transformer.named_parameters():
+    for tensor, parameter in _own_parameters(model):
         block = blocks[tensor]
         learns = parameter.requires_grad and block != UNUSED and not is_frozen
         if is_trained and hasattr(shim, "trained"):
