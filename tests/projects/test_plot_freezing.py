@@ -9,7 +9,7 @@ from plot_freezing import main
 def test_table_and_plots(tmp_path, monkeypatch, capsys):
     metrics, report = tmp_path / "metrics", tmp_path / "report"
     metrics.mkdir()
-    runs = [("all", 1000, 0.8), ("head only", 10, 0.5), ("top 1 block", 100, 0.7)]
+    runs = [("all", 1000, 0.8), ("head only", 10, 0.5), ("LoRA", 100, 0.7)]
     for seed in (0, 1):
         for level, trained, r2 in runs:
             run = {"level": level, "seed": seed, "trained": trained}
@@ -22,7 +22,7 @@ def test_table_and_plots(tmp_path, monkeypatch, capsys):
     assert table["r2"].tolist() == pytest.approx([0.5, 0.51, 0.7, 0.71, 0.8, 0.81])
     assert (report / "freezing.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (report / "freezing.svg").read_text(encoding="utf-8")
-    assert "top 1 block" in capsys.readouterr().out
+    assert "LoRA" in capsys.readouterr().out
 
 
 def test_no_scores(tmp_path, monkeypatch):

@@ -12,6 +12,9 @@ import matplotlib.pyplot as plt
 
 from spacy_bertreg.cli.terminal import make_printing_safe
 
+# Not more of the same blocks, but other parameters.
+APART = ("biases (BitFit)", "LoRA")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -44,24 +47,33 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> plt.Figure:
-    """Draw R² against what learned, a point a run and a line through the means."""
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    """Draw R² against what learned: a point a run, and a line through the means of the levels by
+    blocks."""
+    figure, axes = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
     groups = table.groupby(["trained", "level"], sort=True)["r2"]
-    means = groups.mean().reset_index()
-    spread = [means["r2"] - groups.min().to_numpy(), groups.max().to_numpy() - means["r2"]]
+    means = groups.agg(["mean", "min", "max"]).reset_index()
+    is_apart = means["level"].isin(APART)
     # Evenly spaced: on a scale, however logarithmic, all but the first would lie on each other.
-    axes.errorbar(means.index, means["r2"], yerr=spread, color="#0072b2", capsize=4, lw=1.5)
-    places = table["trained"].map({trained: x for x, trained in enumerate(means["trained"])})
-    axes.plot(places, table["r2"], "o", color="#0072b2", alpha=0.5, label="one run")
-    names = means["level"].str.replace("all but ", "all but\n", regex=False)
+    for rows, color, style in (
+        (means[~is_apart], "#0072b2", "-"),
+        (means[is_apart], "#d55e00", ""),
+    ):
+        spread = [rows["mean"] - rows["min"], rows["max"] - rows["mean"]]
+        axes.errorbar(rows.index, rows["mean"], spread, color=color, ls=style, capsize=4, lw=1.5)
+        runs = table[table["level"].isin(rows["level"])]
+        places = runs["level"].map({level: x for x, level in rows["level"].items()})
+        axes.plot(places, runs["r2"], "o", color=color, alpha=0.5)
+    names = means["level"].str.replace("all but ", "all but\n").str.replace(" (", "\n(")
     counts = means["trained"].map(lambda n: f"{n / 1e6:.1f} M" if n >= 1e5 else f"{n:,}")
     axes.set_xticks(means.index, names + "\n" + counts)
     axes.set_xlabel("what learned, and its number of parameters")
     axes.set_ylabel("R² on the test set")
     n_seeds = table["seed"].nunique()
-    axes.set_title(f"What a BERT gains by learning ({n_seeds} seeds, bars: least to most)", size=11)
+    title = (
+        f"What a BERT gains by learning ({n_seeds} seeds; dots: runs, line: means of whole blocks)"
+    )
+    axes.set_title(title, size=11)
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", frameon=False)
     return figure
 
 

@@ -8,7 +8,9 @@ config.
 import argparse
 import hashlib
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 from spacy.cli._util import parse_config_overrides
 from spacy.cli.evaluate import evaluate
@@ -21,11 +23,22 @@ from spacy_bertreg.data.files import check_folder, write_whole
 # What learns, from least to most: the value of `freeze` as a function of the number of blocks.
 LEVELS = {
     "head only": lambda n: "all",
+    "biases (BitFit)": lambda n: ["*.weight"],
+    "LoRA": lambda n: "all",
     "top 1 block": lambda n: n - 1,
     "top 2 blocks": lambda n: n - 2,
     "top 4 blocks": lambda n: n - 4,
     "all but embeddings": lambda n: "embeddings",
     "all": lambda n: "none",
+}
+# What else a level has of its own; other settings are the config's. So few parameters take a higher
+# rate: docs/freezing.md.
+MORE: dict[str, dict[str, Any]] = {
+    "biases (BitFit)": {"training.optimizer.encoder_rate": 0.001},
+    "LoRA": {
+        "components.transformer.model.lora": {"rank": 8, "alpha": 16},
+        "training.optimizer.encoder_rate": 0.001,
+    },
 }
 
 
@@ -56,14 +69,15 @@ def main() -> None:
     for seed in args.seeds.split(","):
         for level, get_freeze in LEVELS.items():
             freeze = get_freeze(n_blocks)
-            name = f"{level.replace(' ', '-')}-seed-{seed}"
+            name = f"{re.sub('[^A-Za-z0-9]+', '-', level).strip('-')}-seed-{seed}"
             path = args.metrics / f"{name}.json"
             is_done = path.is_file() and json.loads(path.read_text())["inputs"] == inputs
             if is_done or (isinstance(freeze, int) and freeze < 0):
                 continue
             print(f"\nSeed {seed}, {level}: freeze = {freeze!r}", flush=True)
             choice = {"components.transformer.model.freeze": freeze, "system.seed": int(seed)}
-            train(args.config, args.output / name, use_gpu=args.gpu_id, overrides=common | choice)
+            overrides = MORE.get(level, {}) | common | choice
+            train(args.config, args.output / name, use_gpu=args.gpu_id, overrides=overrides)
             best = args.output / name / "model-best"
             scores = evaluate(str(best), args.corpus / "test.spacy", use_gpu=args.gpu_id)
             trained = json.loads((best / "meta.json").read_text())["freeze_report"]["trainable"]
