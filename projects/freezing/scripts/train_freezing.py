@@ -34,7 +34,7 @@ LEVELS = {
 # What else a level has of its own; other settings are the config's. So few parameters take a higher
 # rate: docs/freezing.md.
 MORE: dict[str, dict[str, Any]] = {
-    "biases (BitFit)": {"training.optimizer.encoder_rate": 0.001},
+    "biases (BitFit)": {"training.optimizer.encoder_rate": 0.003},
     "LoRA": {
         "components.transformer.model.lora": {"rank": 8, "alpha": 16},
         "training.optimizer.encoder_rate": 0.001,
