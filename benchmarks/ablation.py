@@ -61,10 +61,13 @@ def main() -> None:
     fused, thinc = AdamW_v1(), Adam(0.00005)
     training: dict[str, Callable[[], Any]] = {
         ALL: lambda: train(nlp, examples, fused),
-        "without parts of about the same length": lambda: in_given_order(
-            train, nlp, examples, fused
+        "without short windows in one row": lambda: without_packing(train, nlp, examples, fused),
+        "without that, nor parts of about the same length": lambda: without_packing(
+            in_given_order, train, nlp, examples, fused
         ),
-        "with parts sorted and cut at 1,024": lambda: sorted_and_cut(train, nlp, examples, fused),
+        "with parts sorted and cut at 1,024": lambda: without_packing(
+            sorted_and_cut, train, nlp, examples, fused
+        ),
         "without one gradient of the word embeddings": lambda: without_word_gradient(
             nlp, examples, fused
         ),
@@ -117,6 +120,12 @@ def sorted_and_cut(side: Callable, *args: Any) -> None:
         return parts
 
     with mock.patch.object(window_encoder, "cut_into_parts", cut_into_parts):
+        side(*args)
+
+
+def without_packing(side: Callable, *args: Any) -> None:
+    """Windows are read in parts of about the same length, each window in a row of its own."""
+    with mock.patch.object(window_encoder, "can_pack", return_value=False):
         side(*args)
 
 

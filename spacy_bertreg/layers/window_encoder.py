@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from ..training.precision import resolve_precision
-from .windows import Ints, Window, model_inputs, pieces_limit
+from .packing import can_pack, pack, packed_inputs
+from .windows import Ints, Window, model_inputs, padding_position, pieces_limit
 
 # Most word pieces in a part, padding included: enough to keep all cores busy, and few enough to
 # stay in a CPU's caches.
@@ -113,8 +114,8 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
     parts = cut_into_parts(windows, shim.device.type, limit, few_shapes)
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast(), _frozen_weights_converted_once(shim):
-        for part, inputs in zip(parts, _inputs(model, windows, parts), strict=True):
-            hidden = shim.predict(inputs).last_hidden_state
+        for part, arrays in zip(parts, _arrays(model, windows, parts), strict=True):
+            hidden = shim.predict(_to_arguments(arrays, shim.device)).last_hidden_state
             with torch.autocast(shim.device.type, enabled=False):
                 take(part.windows, hidden.float())
 
@@ -155,32 +156,66 @@ def read_and_learn(
         where padded, and what takes its gradient.
     """
     shim = model.layers[0].shims[0]
-    parts = cut_into_parts(windows, shim.device.type, n_pieces)
-    outputs, backprop_parts = shim.begin_update_in_parts(list(_inputs(model, windows, parts)))
+    inputs, places = _inputs_and_places(model, windows, n_pieces)
+    outputs, backprop_parts = shim.begin_update_in_parts(inputs)
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
-    order = np.array([number for part in parts for number in part.windows], dtype=np.int64)
-    numbers = to_device(order, shim.device).split([len(part.windows) for part in parts])
-    for rows, part, output in zip(numbers, parts, outputs, strict=True):
-        hidden[rows, : part.n_pieces] = output.detach().float()
+    # Of each part's word pieces, where they are in the outputs, and where they are in `hidden`.
+    for (read, written), output in zip(places, outputs, strict=True):
+        hidden.view(-1, width)[written] = output.detach().reshape(-1, width)[read].float()
 
     def backprop(d_hidden: torch.Tensor) -> None:
-        gradients = [
-            d_hidden[rows, : part.n_pieces].to(output.dtype)
-            for rows, part, output in zip(numbers, parts, outputs, strict=True)
-        ]
+        gradients = []
+        for (read, written), output in zip(places, outputs, strict=True):
+            gradient = torch.zeros_like(output).view(-1, width)
+            gradient[read] = d_hidden.reshape(-1, width)[written].to(output.dtype)
+            gradients.append(gradient.view(output.shape))
         backprop_parts(gradients)
 
     return hidden, backprop
 
 
-def _inputs(model: Any, windows: Sequence[Window], parts: Sequence[Part]) -> Iterator[ArgsKwargs]:
+def _inputs_and_places(
+    model: Any, windows: Sequence[Window], n_pieces: int
+) -> tuple[list[ArgsKwargs], list[tuple[torch.Tensor, torch.Tensor]]]:
+    """Make the inputs of parts, and find the places of their word pieces, row by row: in the part,
+    and among all windows padded to n_pieces."""
     shim = model.layers[0].shims[0]
+    if can_pack(model.transformer):
+        packed = pack(windows, pieces_limit(model) or n_pieces)
+        pad_id = model.tokenizer.pad_token_id or 0
+        start = padding_position(model.transformer)
+        arrays = [packed_inputs(windows, part, pad_id, start) for part in packed]
+        shapes = [(p.windows, p.rows, p.starts, p.width) for p in packed]
+    else:
+        parts = cut_into_parts(windows, shim.device.type, n_pieces)
+        arrays = list(_arrays(model, windows, parts))
+        shapes = [
+            (p.windows, list(range(len(p.windows))), [0] * len(p.windows), p.n_pieces)
+            for p in parts
+        ]
+    places = []
+    for numbers, rows, starts, length in shapes:
+        own = [np.arange(len(windows[number])) for number in numbers]
+        begins = [row * length + start for row, start in zip(rows, starts, strict=True)]
+        read = np.concatenate([begin + each for begin, each in zip(begins, own, strict=True)])
+        among_all = [n * n_pieces + each for n, each in zip(numbers, own, strict=True)]
+        written = to_device(np.concatenate(among_all), shim.device)
+        places.append((to_device(read, shim.device), written))
+    return [_to_arguments(part, shim.device) for part in arrays], places
+
+
+def _arrays(
+    model: Any, windows: Sequence[Window], parts: Sequence[Part]
+) -> Iterator[dict[str, Ints]]:
     pad_id = model.tokenizer.pad_token_id
     for part in parts:
-        arrays = model_inputs([windows[i] for i in part.windows], part.n_pieces, pad_id)
-        tensors = {name: to_device(array, shim.device) for name, array in arrays.items()}
-        yield ArgsKwargs(args=(), kwargs=tensors)
+        yield model_inputs([windows[i] for i in part.windows], part.n_pieces, pad_id)
+
+
+def _to_arguments(arrays: dict[str, Ints], device: torch.device) -> ArgsKwargs:
+    tensors = {name: to_device(array, device) for name, array in arrays.items()}
+    return ArgsKwargs(args=(), kwargs=tensors)
 
 
 def to_device(array: NDArray, device: torch.device) -> torch.Tensor:

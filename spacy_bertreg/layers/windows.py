@@ -90,15 +90,26 @@ def pieces_limit(model: Any) -> int | None:
 
 def _n_positions(transformer: Any) -> int | None:
     """Count the positions of a Hugging Face model; None for any number."""
-    for module in (transformer, *transformer.children()):
-        positions = getattr(module, "position_embeddings", None)
-        padding = getattr(positions, "padding_idx", None)
-        if positions is not None and padding is not None:
-            # As in RoBERTa, positions begin after that of padding: of 514, 512 are left.
-            return len(positions.weight) - padding - 1
+    padding = padding_position(transformer)
     n_positions = getattr(transformer.config, "max_position_embeddings", None)
+    if padding is not None and n_positions:
+        return n_positions - padding - 1
     # XLNet says -1.
     return n_positions if n_positions and n_positions > 0 else None
+
+
+def padding_position(transformer: Any) -> int | None:
+    """Find the position of padding in a Hugging Face model whose positions are counted from behind
+    it: of RoBERTa's 514, 512 are left.
+
+    transformer (PreTrainedModel): The model.
+    RETURNS (int | None): The position; None where positions are counted from 0.
+    """
+    for module in (transformer, *transformer.children()):
+        padding = getattr(getattr(module, "position_embeddings", None), "padding_idx", None)
+        if padding is not None:
+            return int(padding)
+    return None
 
 
 def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints, Ints]]:
