@@ -7,17 +7,22 @@ from typing import Any
 import torch
 from torch import nn
 
+NO_ROWS = torch.zeros(0, dtype=torch.int64)
+
 
 class WordGradient:
     """Gradient of the word embeddings for the word pieces of a step alone. For each look-up,
     autograd makes a gradient of the size of the whole vocabulary in fresh memory, which takes a
     quarter of a step's time on a CPU. Here, a step looks up in the few rows that it needs, and
-    their gradient is added to the whole one, in memory that is used again. Values and gradients are
-    the same.
+    their gradient is added to the whole one, in memory that is used again: after a step, only the
+    rows that it has looked up are emptied. Values and gradients are the same.
     """
 
     def __init__(self) -> None:
+        # Zeros of the whole gradient's size, and the rows of the current one that are not zeros;
+        # None if autograd has written into it, too.
         self._spare: torch.Tensor | None = None
+        self._rows: torch.Tensor | None = NO_ROWS
 
     @contextmanager
     def collected(self, model: Any, ids: Sequence[torch.Tensor]) -> Iterator[Callable[[], None]]:
@@ -37,10 +42,11 @@ class WordGradient:
 
         def look_up(module: nn.Module, args: tuple[torch.Tensor], vectors: torch.Tensor) -> Any:
             places = torch.searchsorted(needed, args[0]).clamp(max=len(needed) - 1)
+            if needed[places].equal(args[0]):
+                return nn.functional.embedding(places, rows)
             # A model may look up other word pieces than it was given.
-            return (
-                nn.functional.embedding(places, rows) if needed[places].equal(args[0]) else vectors
-            )
+            self._rows = None
+            return vectors
 
         def add_gradient() -> None:
             if rows.grad is None:
@@ -49,10 +55,12 @@ class WordGradient:
                 rows.grad[needed == words.padding_idx] = 0.0
             if words.weight.grad is None:
                 spare, self._spare = self._spare, None
-                words.weight.grad = (
-                    torch.zeros_like(words.weight) if spare is None else spare.zero_()
-                )
+                words.weight.grad = torch.zeros_like(words.weight) if spare is None else spare
+            elif self._rows is NO_ROWS:
+                self._rows = None
             words.weight.grad.index_add_(0, needed, rows.grad)
+            if self._rows is not None:
+                self._rows = torch.unique(torch.cat([self._rows, needed]))
 
         hook = words.register_forward_hook(look_up)
         try:
@@ -64,8 +72,12 @@ class WordGradient:
         """Clear the gradients of a Hugging Face model after its step, and keep the memory of the
         largest."""
         words = _word_embedding(model)
-        if words is not None and words.weight.device.type == "cpu":
-            self._spare = words.weight.grad
+        gradient = None if words is None else words.weight.grad
+        used, self._rows = self._rows, NO_ROWS
+        if gradient is not None and used is not None and len(used):
+            # Clipping multiplies by the norm: if that was not finite, nothing is 0 any more.
+            self._spare = gradient if gradient[used].isfinite().all() else None
+            gradient[used] = 0.0
         for parameter in model.parameters():
             parameter.grad = None
 

@@ -61,13 +61,33 @@ def test_gradients_of_two_batches_add_up():
 
 
 def test_what_the_model_looks_up_of_its_own_is_left_to_autograd():
-    model, own = Words(others=[5, 6]), WordGradient()
+    model, own = Words(), WordGradient()
+    for others in ([5, 6], None, [5, 6]):
+        model.others = others
+        expected = expected_gradient(model)
+        with own.collected(model, IDS) as add_gradient:
+            value = sum(model(ids) for ids in IDS)
+        value.backward()
+        add_gradient()
+        torch.testing.assert_close(model.words.weight.grad, expected)
+        own.clear(model)
+
+
+@pytest.mark.parametrize("factor", [0.5, torch.nan, torch.inf])
+def test_memory_is_used_again_only_as_zeros(factor):
+    """Clipping multiplies the whole gradient, by NaN if the norm is not finite."""
+    model, own = Words(), WordGradient()
     expected = expected_gradient(model)
-    with own.collected(model, IDS) as add_gradient:
-        value = sum(model(ids) for ids in IDS)
-    value.backward()
-    add_gradient()
-    torch.testing.assert_close(model.words.weight.grad, expected)
+    for ids in (IDS, IDS[:1], IDS):
+        with own.collected(model, ids) as add_gradient:
+            value = sum(model(each) for each in ids)
+        value.backward()
+        add_gradient()
+        gradient = model.words.weight.grad.clone()
+        model.words.weight.grad.mul_(factor)
+        own.clear(model)
+        assert own._spare is None or not own._spare.any()
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_a_frozen_embedding_gets_no_gradient():
