@@ -34,6 +34,8 @@ from spacy.training import Example
 from spacy_bertreg.training.seeds import train_in_process
 
 OPTIMIZER, TRANSFORMER = "training.optimizer", "components.transformer.model"
+NORMALIZE = "components.text_regressor.model.tok2vec.normalize"
+HEAD = "initialize.components.text_regressor.head"
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 # The recipe of version 0.1.0, written out: the defaults have changed since.
 FIRST: dict[str, Any] = {
@@ -46,7 +48,8 @@ FIRST: dict[str, Any] = {
     "training.dropout": 0.1,
     "training.batcher.size": 16,
     "components.text_regressor.model.tok2vec.pooling": "mean",
-    "initialize.components.text_regressor.head": "auto",
+    NORMALIZE: False,
+    HEAD: "auto",
 }
 NO_DROPOUT: dict[str, Any] = {
     "training.dropout": 0.0,
@@ -54,16 +57,15 @@ NO_DROPOUT: dict[str, Any] = {
 }
 # What --screen turns, from the first recipe.
 KNOBS: dict[str, dict[str, Any]] = {
-    "weight_decay 0.01 → 0.1": {f"{OPTIMIZER}.weight_decay": 0.1},
+    "only directions count": {NORMALIZE: True},
     "epochs 3 → 5": {"epochs": 5},
     "encoder_rate 0.0001 → 0.0002": {f"{OPTIMIZER}.encoder_rate": 0.0002},
-    "head_rate 0.01 → 0.001": {f"{OPTIMIZER}.head_rate": 0.001},
+    "head from ridge, at 0.001": {HEAD: "ridge", f"{OPTIMIZER}.head_rate": 0.001},
     "layer_decay 1 → 0.85": {f"{OPTIMIZER}.layer_decay": 0.85},
     "embeddings frozen": {f"{TRANSFORMER}.freeze": "embeddings"},
     "all dropout 0.1 → 0": NO_DROPOUT,
     "batches of 16 → 8": {"training.batcher.size": 8},
 }
-NORMALIZE = "components.text_regressor.model.tok2vec.normalize"
 FROZEN = {f"{TRANSFORMER}.freeze": "all"}
 RECIPES: dict[str, dict[str, Any]] = {
     "0.1.0": FIRST,

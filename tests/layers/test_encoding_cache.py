@@ -44,7 +44,6 @@ def initialized(make_bert, make_examples, **options):
 
 def test_a_document_is_encoded_once_whatever_the_batches(make_bert, make_examples, count_encoded):
     nlp, examples = initialized(make_bert, make_examples)
-    count_encoded.clear()
     for epoch in range(3):
         order = np.random.default_rng(epoch).permutation(12)
         for batch in np.array_split(order, 3 + epoch):
