@@ -1,12 +1,15 @@
-"""Writing files whole or not at all, and only where nothing of the user's is lost."""
+"""Writing files whole or not at all, and only where nothing of the user's is lost; and hashes."""
 
 import filecmp
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 # What is in the folder of a pipeline beside those of its components.
 PIPELINE_FILES = ("config.cfg", "meta.json", "tokenizer")
@@ -111,6 +114,46 @@ def check_folder(output: Path, inputs: Iterable[str | Path | None] = ()) -> None
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file. Expected a folder to write to.")
     _check_place(output, [Path(path) for path in inputs if path is not None])
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Keep other jobs from writing the same output.
+
+    output (Path): A file or folder. The lock is a hidden file beside it; the system unlocks it if
+        the job is killed.
+    RAISES (ValueError): Another job does so now.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    path = output.with_name(f".{output.name}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(
+            f"Another job is writing {output}. Expected one at a time; wait for it, or name "
+            "another output."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file_:
+        return hashlib.file_digest(file_, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files in a folder."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{path.relative_to(folder).as_posix()}\0{hash_file(path)}\n".encode())
+    return total.hexdigest()
 
 
 def _check_place(path: Path, inputs: Sequence[Path]) -> None:

@@ -22,7 +22,7 @@ from ..data.tables.kinds import TableOptions
 from ..data.tables.read import read_table
 from ..dictionary.formats import read_lexicon
 from ..targets.gold import observed_values
-from ..training.seeds import check_seeds
+from ..training.jobs import check_seeds
 from .findings import Finding, TargetChoice, choose_transform, describe_documents, find_leaks
 from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words
 from .render import (

@@ -11,14 +11,13 @@ input, pipeline and settings are the same, what was written after the checkpoint
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from ..data.files import locked
 from .sinks import PART
 
 # All files but the parts of a Parquet file. Last the one that shows whose folder it is.
@@ -66,29 +65,9 @@ class Checkpoint:
         self._saved = self.folder / "checkpoint.json"
         self._new = self.folder / "checkpoint.new"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other jobs from writing the same output.
-
-        RAISES (ValueError): Another job does so now.
-        """
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the folder, which is deleted in the end; the system unlocks it if we are killed.
-        path = self._output.with_name(f".{self._output.name}.lock")
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ValueError(
-                f"Another job is writing {self._output}. Expected one at a time; wait for it, or "
-                "name another output."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other jobs from writing the same output, see `locked`."""
+        return locked(self._output)
 
     def exists(self) -> bool:
         """Tell whether a job was stopped here.

@@ -1,6 +1,5 @@
 """Loading a trained pipeline, with errors that say which of its files is at fault."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +73,6 @@ def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Languag
         if hasattr(part, "cfg") and not (folder / name / "cfg").exists():
             raise ValueError(f"Can't load the pipeline {pipeline}: {folder / name}/cfg is missing.")
     return nlp
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file_:
-        return hashlib.file_digest(file_, "sha256").hexdigest()
-
-
-def hash_folder(folder: Path) -> str:
-    """Return the SHA-256 of the names and contents of all files in a folder."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        total.update(f"{path.relative_to(folder).as_posix()}\0{hash_file(path)}\n".encode())
-    return total.hexdigest()
 
 
 def _find_fault(folder: Path) -> str | None:

@@ -7,13 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..data.files import check_files
+from ..data.files import check_files, hash_file, hash_folder
 from ..data.tables.kinds import TableOptions, check_output_kind
 from ..pipeline.regressor import check_choice
 from .checkpoint import Checkpoint
 from .chunks import is_rejects_file
 from .engines import PredictedChunk, predict_in_processes, predict_serially
-from .loading import hash_file, hash_folder
 from .predictor import Predictor, PredictorSettings
 from .sinks import make_sink
 from .source import Source, SourceSettings

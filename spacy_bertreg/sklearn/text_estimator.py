@@ -16,7 +16,7 @@ from ..data.splits import SPLITS, first_ids, split_by_group
 from ..data.text_length import any_length
 from ..data.weights import WEIGHT
 from ..project.render import CONFIGS
-from ..training.seeds import train_in_process
+from ..training.jobs import train_in_process
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin

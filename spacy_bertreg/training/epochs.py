@@ -24,8 +24,7 @@ def epoch_settings(config: Config, epochs: int) -> dict[str, Any]:
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}. Expected 1 or more.")
-    factories = {config["components"][name].get("factory") for name in config["nlp"]["pipeline"]}
-    if factories == {"dictionary_regressor"}:
+    if not learns_by_steps(config):
         raise ValueError(
             "A dictionary_regressor learns when it is initialized, once. Expected no epochs."
         )
@@ -63,6 +62,12 @@ def is_solved(nlp: Language) -> bool:
 def _is_frozen(component: Any) -> bool:
     shims = [shim for node in component.model.walk() for shim in node.shims]
     return bool(shims) and all(getattr(shim, "is_frozen", False) for shim in shims)
+
+
+def learns_by_steps(config: Config) -> bool:
+    """Tell whether a pipeline learns in steps, and not when it is initialized, as a dictionary."""
+    factories = {config["components"][name].get("factory") for name in config["nlp"]["pipeline"]}
+    return factories != {"dictionary_regressor"}
 
 
 def _steps_per_epoch(config: Config) -> int:

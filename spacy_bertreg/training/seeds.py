@@ -5,31 +5,19 @@ best. OUTPUT changes when all are trained. train_seeds.json in it lists the file
 a later run replaces these, and no others.
 """
 
-import io
 import json
-import random
 import shutil
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import spacy
-import srsly
-import torch
-from spacy.cli._util import setup_gpu, show_validation_error
-from spacy.training.initialize import init_nlp
-from spacy.training.loop import train as train_nlp
-from thinc.api import Config
-from wasabi import msg
 
 from ..data.files import check_folder, folder_beside, replace_files
-from .epochs import epoch_settings, is_solved
+from .epochs import epoch_settings
+from .jobs import Job, check_engine, check_seeds, load_config, read_dev_score, train_all
 
 LIST = "train_seeds.json"
-ENGINES = ("local", "ray")
 
 
 def train_seeds(
@@ -63,9 +51,8 @@ def train_seeds(
     """
     overrides = dict(overrides or {})
     check_seeds(seeds)
-    if engine not in ENGINES:
-        raise ValueError(f"engine is {engine!r}. Expected local or ray.")
-    resolved = _load_config(config, overrides)
+    check_engine(engine)
+    resolved = load_config(config, overrides)
     ours = _read_list(output)
     if epochs is not None:
         overrides = epoch_settings(resolved, epochs) | overrides
@@ -75,31 +62,23 @@ def train_seeds(
     with folder_beside(place) as temporary:
         new = temporary / "new"
         folders = {seed: new / f"seed-{seed}" for seed in seeds}
-        settings = {
-            seed: overrides
-            | {"system.seed": seed, "training.logger.output_file": str(folder / "log.jsonl")}
+        jobs = [
+            Job(
+                folder.name,
+                config,
+                seed,
+                overrides | {"training.logger.output_file": str(folder / "log.jsonl")},
+            )
             for seed, folder in folders.items()
-        }
+        ]
         try:
-            if engine == "ray":
-                from .ray_seeds import run_on_ray  # imports Ray
-
-                commands = [
-                    _command(config.resolve(), folder, settings[seed], gpu_id, code)
-                    for seed, folder in folders.items()
-                ]
-                run_on_ray(commands, use_gpu=gpu_id >= 0)
-            else:
-                for seed, folder in folders.items():
-                    _train(config, folder, gpu_id, settings[seed])
+            for _ in train_all(jobs, new, gpu_id=gpu_id, code=code, engine=engine):
+                pass
         except Exception as error:  # spaCy's, torch's, and of the user's own functions
             raise ValueError(f"Training failed: {error}\n{output} is as it was before.") from error
         scores = {}
         for seed, folder in folders.items():
-            meta = json.loads((folder / "model-best" / "meta.json").read_text(encoding="utf-8"))
-            # A diverged training has no R².
-            r2 = meta["performance"].get("reg_r2")
-            scores[seed] = -float("inf") if r2 is None else r2
+            scores[seed] = read_dev_score(folder / "model-best")
             for pipeline in ("model-best", "model-last"):
                 _name_log(folder / pipeline / "config.cfg", output / folder.name / "log.jsonl")
         best = max(scores, key=lambda seed: scores[seed])
@@ -109,78 +88,6 @@ def train_seeds(
         # Seeds of an earlier run would be compared with these.
         replace_files(new, place, ours)
     return scores
-
-
-def check_seeds(seeds: Sequence[int]) -> None:
-    """Raise a ValueError if seeds are not different whole numbers, 0 or more."""
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise ValueError(f"seeds are {list(seeds)}. Expected different whole numbers, 0 or more.")
-
-
-def train_in_process(
-    config: Path,
-    output: Path,
-    *,
-    seed: int,
-    epochs: int | None,
-    overrides: dict[str, Any],
-    gpu_id: int,
-) -> None:
-    """Train as `train_seeds` does, with one seed, here and silently. The state of the global random
-    number generators is as it was.
-
-    config (Path), epochs (int | None), overrides (dict[str, Any]), gpu_id (int): See `train_seeds`.
-    output (Path): Folder for model-best and model-last.
-    seed (int): The seed.
-    """
-    resolved = _load_config(config, overrides)
-    if epochs is not None:
-        overrides = epoch_settings(resolved, epochs) | overrides
-    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        with redirect_stdout(io.StringIO()):
-            _train(config, output, gpu_id, overrides | {"system.seed": seed})
-    finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
-        torch.set_rng_state(state[2])
-
-
-def _train(path: Path, output: Path, gpu_id: int, overrides: dict[str, Any]) -> None:
-    """Train as `spacy train` does, but stop after the first evaluation where the initialization
-    has solved all there is to learn."""
-    try:
-        setup_gpu(gpu_id)
-        with show_validation_error(path):
-            config = spacy.util.load_config(path, overrides=overrides, interpolate=False)
-        msg.divider("Initializing pipeline")
-        with show_validation_error(path, hint_fill=False):
-            nlp = init_nlp(config, use_gpu=gpu_id)
-        msg.divider("Training pipeline")
-        output.mkdir(parents=True, exist_ok=True)
-        patience, is_done = nlp.config["training"]["patience"], is_solved(nlp)
-        if is_done:
-            # Unlike max_steps, no schedule depends on it.
-            nlp.config["training"]["patience"] = 1
-        train_nlp(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
-    except SystemExit as error:
-        raise ValueError("spaCy has stopped; what it printed says why.") from error
-    if is_done:
-        for pipeline in ("model-best", "model-last"):
-            saved = spacy.util.load_config(output / pipeline / "config.cfg")
-            saved["training"]["patience"] = patience
-            saved.to_disk(output / pipeline / "config.cfg")
-
-
-def _load_config(path: Path, overrides: dict[str, Any]) -> Config:
-    """Read a config. Raise an error if it is missing, or no config with these overrides."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected a config of spaCy.")
-    try:
-        return spacy.util.load_config(path, overrides=overrides, interpolate=True)
-    except Exception as error:  # confection's and configparser's own
-        shown = " ".join(f"--{name} {value}" for name, value in overrides.items())
-        raise ValueError(f"Can't read {path} with {shown}: {error}") from error
 
 
 def _read_list(folder: Path) -> list[str]:
@@ -204,17 +111,6 @@ def _read_list(folder: Path) -> list[str]:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what an earlier run writes: {error!r}.") from error
     return [*names, LIST]
-
-
-def _command(
-    config: Path, folder: Path, settings: dict[str, Any], gpu_id: int, code: Path | None
-) -> list[str]:
-    words = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(folder)]
-    words += ["--gpu-id", str(gpu_id)]
-    words += [] if code is None else ["--code", str(code.resolve())]
-    for name, value in settings.items():
-        words += [f"--{name}", value if isinstance(value, str) else srsly.json_dumps(value)]
-    return words
 
 
 def _name_log(path: Path, log: Path) -> None:

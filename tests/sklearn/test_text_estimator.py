@@ -119,7 +119,7 @@ def test_it_is_the_training_of_the_command(data, tiny_bert, tmp_path, monkeypatc
         )
 
     from spacy_bertreg.sklearn import text_estimator
-    from spacy_bertreg.training.seeds import train_in_process
+    from spacy_bertreg.training.jobs import train_in_process
 
     monkeypatch.setattr(text_estimator, "train_in_process", keep)
     model = BertRegressor(tiny_bert, epochs=1, random_state=3).fit(texts, y)

@@ -1,0 +1,163 @@
+"""Train many models, and keep the result of each on disk, so that a run that was killed goes on.
+
+FOLDER/settings.json says what the run is. FOLDER/NAME.json is the result of a training that is
+done, and FOLDER/NAME holds one that is under way: its documents and pipelines, which are deleted
+when the result is there.
+"""
+
+import gc
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .jobs import Job, train_all
+
+SETTINGS = "settings.json"
+
+
+def train_resumably(
+    jobs: Sequence[Job],
+    finish: Callable[[Job, Path], Any],
+    folder: Path,
+    settings: Mapping[str, Any],
+    *,
+    gpu_id: int = -1,
+    code: Path | None = None,
+    engine: str = "local",
+    on_progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Train models silently, and take from each what is to be kept.
+
+    jobs (Sequence[Job]): The trainings, with different names.
+    finish (Callable): Gets a job and its model-best, and returns what JSON can hold.
+    folder (Path): Folder of the results: new, empty, or of a run that was killed.
+    settings (Mapping[str, Any]): All that the results depend on.
+    gpu_id (int), code (Path | None), engine (str): See `train_all`.
+    on_progress (Callable | None): Gets a line about each training when it begins.
+    RETURNS (dict[str, Any]): By the jobs' names, what `finish` returned, as read from JSON.
+    RAISES (ValueError): A training failed, the folder holds other things, or a run of other
+        settings.
+    """
+    _begin(folder, settings, jobs)
+    done = {
+        job.name: _read_json(folder / f"{job.name}.json")
+        for job in jobs
+        if (folder / f"{job.name}.json").is_file()
+    }
+    tell = on_progress or (lambda line: None)
+    if done:
+        tell(f"going on after {len(done)} of {len(jobs)} trainings")
+
+    title = ""
+
+    def announce() -> Iterator[Job]:
+        nonlocal title
+        for number, job in enumerate(jobs, start=1):
+            if job.name not in done:
+                title = f"training {number} of {len(jobs)}: {job.title or job.name}"
+                tell(title)
+                yield job
+
+    trainings = train_all(announce(), folder, gpu_id=gpu_id, code=code, engine=engine, silent=True)
+    try:
+        for job, trained in trainings:
+            _write_json(folder / f"{job.name}.json", finish(job, trained / "model-best"))
+            shutil.rmtree(trained)
+            # Pipelines refer to themselves: without this, several would be in memory.
+            gc.collect()
+    except Exception as error:  # spaCy's, torch's, and of the user's own functions
+        n_done = sum((folder / f"{job.name}.json").is_file() for job in jobs)
+        if not n_done:
+            clear(folder)
+        where = title if engine == "local" else "A training"
+        raise ValueError(
+            f"{where} failed: {error}\n{n_done} of {len(jobs)} trainings are done, and kept."
+        ) from error
+    return {job.name: _read_json(folder / f"{job.name}.json") for job in jobs}
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether a run has begun in a folder."""
+    return (folder / SETTINGS).is_file()
+
+
+def clear(folder: Path) -> None:
+    """Delete what a run has left in a folder, and the folder if nothing else is in it."""
+    if is_ours(folder):
+        for name in _read_settings(folder)["jobs"]:
+            (folder / f"{name}.json").unlink(missing_ok=True)
+            (folder / f"{name}.json.new").unlink(missing_ok=True)
+            shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / SETTINGS).unlink()
+    (folder / f"{SETTINGS}.new").unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _begin(folder: Path, settings: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+    """Write what the run is, or check that it is the one that was killed."""
+    if not is_ours(folder):
+        found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if found - {f"{SETTINGS}.new"}:
+            raise ValueError(
+                f"{folder} holds other files: it has no {SETTINGS}, as a run that was stopped "
+                "leaves. Expected a new or empty folder."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [job.name for job in jobs]
+        _write_json(folder / SETTINGS, {"settings": settings, "jobs": names})
+        return
+    before = _read_settings(folder)
+    changes = describe_changes(before["settings"], settings)
+    if changes and not any((folder / f"{name}.json").is_file() for name in before["jobs"]):
+        # Nothing is lost.
+        clear(folder)
+        _begin(folder, settings, jobs)
+    elif changes:
+        raise ValueError(
+            f"{folder} is of a run that was stopped, and this one is not the same: {changes}. "
+            "Expected the same, to go on with it, or --overwrite, to begin anew."
+        )
+
+
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say which settings differ. RETURNS (str): Empty if none does."""
+    now = json.loads(json.dumps(now))
+    differing = [name for name in {**now, **before} if now.get(name) != before.get(name)]
+    return "; ".join(
+        f"{name} was {before.get(name)!r}, and is {now.get(name)!r}" for name in differing
+    )
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    found = _read_json(folder / SETTINGS)
+    try:
+        names = found["jobs"]
+        if not isinstance(found["settings"], dict) or any(
+            Path(name).name != name or name in ("", "..") for name in names
+        ):
+            raise ValueError("it names files that are not in this folder")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / SETTINGS} is not what a run writes: {error!r}.") from error
+    return found
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"Can't read {path}: {error}. With --overwrite, it begins anew."
+        ) from error
+
+
+def _write_json(path: Path, content: Any) -> None:
+    new = path.with_name(f"{path.name}.new")
+    with new.open("w", encoding="utf-8") as file_:
+        json.dump(content, file_)
+        file_.flush()
+        os.fsync(file_.fileno())
+    new.replace(path)
