@@ -3,14 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .comparison.crossval import cross_validate
     from .scoring.frame import score_frame
 
 __version__ = "0.1.0"
-__all__ = ["score_frame"]
+__all__ = ["cross_validate", "score_frame"]
 
 
 def __getattr__(name: str) -> Any:
-    # spaCy imports this package for each of its commands, and what scores takes time to import.
+    # spaCy imports this package for each of its commands, and what is behind takes time to import.
+    if name == "cross_validate":
+        from .comparison.crossval import cross_validate
+
+        return cross_validate
     if name == "score_frame":
         from .scoring.frame import score_frame
 

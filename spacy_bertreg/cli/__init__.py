@@ -8,6 +8,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     calibrate,
     compare,
     convert,
+    crossval,
     explain,
     freeze_report,
     init,

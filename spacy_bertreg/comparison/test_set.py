@@ -62,7 +62,17 @@ def read_test_set(path: str | Path) -> TestSet:
     RAISES (ValueError, FileNotFoundError): There is no such file, it can't be read, it has no
         documents, or two have the same id.
     """
-    docs = read_docs(path)
+    return make_test_set(read_docs(path), str(path))
+
+
+def make_test_set(docs: Sequence[Doc], path: str) -> TestSet:
+    """Make a test set of documents.
+
+    docs (Sequence[Doc]): The documents.
+    path (str): Where they are from.
+    RETURNS (TestSet): They.
+    RAISES (ValueError): Two have the same id.
+    """
     ids = [str(doc.user_data.get("id", place)) for place, doc in enumerate(docs, start=1)]
     places: dict[str, int] = {}
     for place, name in enumerate(ids, start=1):
@@ -80,7 +90,7 @@ def read_test_set(path: str | Path) -> TestSet:
     # A target that some documents don't have is NaN there.
     gold = pd.DataFrame([dict(observed_values(d)) for d in docs], range(len(docs)), dtype=float)
     covariates = [doc.user_data.get(COVARIATES) for doc in docs]
-    return TestSet(str(path), ids, groups, texts, covariates, count_words(docs), gold)
+    return TestSet(path, ids, groups, texts, covariates, count_words(docs), gold)
 
 
 def read_docs(path: str | Path) -> list[Doc]:

@@ -1,0 +1,260 @@
+"""Cross-validation: every model predicts every document, trained on documents of other folds."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import spacy
+from spacy.tokens import Doc
+
+from ..data.annotations import TARGETS
+from ..data.covariates import COVARIATES
+from ..data.files import locked
+from ..data.folds import make_folds
+from ..data.splits import first_ids
+from ..data.text_length import any_length
+from ..pipeline.regressor import find_regressors
+from ..training.jobs import Job, check_engine, check_seeds
+from ..training.overrides import overrides_by_config
+from ..training.resume import clear, train_resumably
+from .crossval_files import (
+    FOLDS,
+    PARTS,
+    check_crossval_folder,
+    describe_run,
+    find_data,
+    read_crossval,
+    write_crossval,
+)
+from .crossval_scores import Training, check_names, predictions_table, score_folds
+from .test_set import TestSet, make_test_set, read_docs
+
+
+def cross_validate(
+    data: str | Path,
+    configs: Mapping[str, str | Path],
+    output: str | Path | None = None,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    seeds: Sequence[int] = (0,),
+    by: str | None = None,
+    dev: float = 0.1,
+    epochs: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    gpu_id: int = -1,
+    code: str | Path | None = None,
+    engine: str = "local",
+    overwrite: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Let models predict each document, after training on the documents of other folds.
+
+    data (str | Path): A .spacy file, or a folder with train.spacy and dev.spacy, which are joined;
+        test.spacy stays out.
+    configs (Mapping[str, str | Path]): By model, its config of spaCy.
+    output (str | Path | None): Folder for predictions.csv and crossval.json. A run that was killed
+        goes on there. None to write nothing.
+    folds (int): Number of folds.
+    repeats (int): How often all is done, with folds drawn anew.
+    seeds (Sequence[int]): One for each repeat, or one for the first, which the others count up
+        from. It draws the repeat's folds; and seed * folds + place of the fold is the seed of the
+        fold's trainings, so that repeats differ in all that is random.
+    by (str | None): "group" keeps groups whole; "time" predicts each period from those before it;
+        "target" gives all folds like distributions of the first target, and keeps equal texts
+        together. None for "group" if there are groups, else "target".
+    dev (float): Share of a fold's training documents that chooses the best epoch.
+    epochs (int | None): How often to go over the training documents, for models that learn by
+        steps; None for the steps in the configs.
+    overrides (Mapping[str, Any] | None): Settings by dotted name, see `overrides_by_config`.
+    gpu_id (int), code (str | Path | None), engine (str): See `train_all`.
+    overwrite (bool): Whether to forget a run of other settings that was killed.
+    on_progress (Callable | None): Gets a line about each training when it begins.
+    RETURNS (DataFrame): A row for each repeat, target and document with a known value that is
+        predicted: `target`, `id`, `group`, `repeat`, `fold`, `gold`, and each model's prediction.
+    RAISES (ValueError, OSError): Wrong input, or a training failed; finished ones are kept.
+    """
+    if output is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            return cross_validate(
+                data,
+                configs,
+                Path(temporary) / "crossval",
+                folds=folds,
+                repeats=repeats,
+                seeds=seeds,
+                by=by,
+                dev=dev,
+                epochs=epochs,
+                overrides=overrides,
+                gpu_id=gpu_id,
+                code=code,
+                engine=engine,
+                on_progress=on_progress,
+            )
+    output = Path(output)
+    paths = {name: Path(path) for name, path in configs.items()}
+    files = find_data(Path(data))
+    check_names(paths)
+    check_engine(engine)
+    check_crossval_folder(output, [*files, *paths.values()])
+    seeds = _seeds_of_repeats(seeds, repeats)
+    chosen = overrides_by_config(paths, overrides or {})
+    docs = [doc for file in files for doc in read_docs(file)]
+    documents = make_test_set(docs, str(data))
+    by = by or ("group" if documents.unit == "group" else "target")
+    trainings = _plan(docs, documents, list(paths), folds, seeds, by, dev)
+    run = describe_run(
+        Path(data),
+        files,
+        paths,
+        chosen,
+        code=None if code is None else Path(code),
+        overrides=dict(overrides or {}),
+        k=folds,
+        repeats=len(seeds),
+        by=by,
+        dev=dev,
+        epochs=epochs,
+        seeds=list(seeds),
+        n_documents=len(docs),
+    )
+    jobs = [
+        Job(
+            training.name,
+            paths[training.model],
+            training.seed,
+            chosen[training.model],
+            epochs if run.learns_by_steps[training.model] else None,
+            {name: [docs[place] for place in getattr(training.parts, name)] for name in PARTS},
+            f"{training.model}, repeat {training.repeat}, fold {training.fold}",
+        )
+        for training in trainings
+    ]
+    by_name = {training.name: training for training in trainings}
+
+    def predict(job: Job, pipeline: Path) -> dict[str, list[float]]:
+        training = by_name[job.name]
+        return _predict(pipeline, documents, training, paths[training.model])
+
+    place = output.resolve()
+    with locked(place / FOLDS):
+        if (done := read_crossval(place, run)) is not None:
+            return done
+        if overwrite:
+            clear(place / FOLDS)
+        results = train_resumably(
+            jobs,
+            predict,
+            place / FOLDS,
+            run.identity,
+            gpu_id=gpu_id,
+            code=None if code is None else Path(code),
+            engine=engine,
+            on_progress=on_progress,
+        )
+        table = predictions_table(documents, trainings, results, _group_names(docs, documents))
+        scores = score_folds(documents, trainings, results)
+        write_crossval(place, run, table, scores)
+        clear(place / FOLDS)
+    return table
+
+
+def _seeds_of_repeats(seeds: Sequence[int], repeats: int) -> list[int]:
+    check_seeds(seeds)
+    if repeats < 1 or (repeats != 1 and len(seeds) not in (1, repeats)):
+        raise ValueError(
+            f"repeats is {repeats}, with {len(seeds)} seeds. Expected 1 or more, and a seed for "
+            "each repeat, or one for the first."
+        )
+    return list(seeds) if len(seeds) > 1 else list(range(seeds[0], seeds[0] + repeats))
+
+
+def _plan(
+    docs: Sequence[Doc],
+    documents: TestSet,
+    models: Sequence[str],
+    n_folds: int,
+    seeds: Sequence[int],
+    by: str,
+    dev: float,
+) -> list[Training]:
+    """List the trainings: all models of a fold, then the next fold."""
+    if by == "group" and documents.unit != "group":
+        raise ValueError(
+            "by is 'group', but the documents have no groups. Expected some, as `convert --group "
+            "COLUMN` writes them."
+        )
+    if not len(documents.gold.columns):
+        raise ValueError(
+            f"{documents.path} has no targets. Expected numbers in doc.cats or "
+            f"doc.user_data[{TARGETS!r}], as `convert` writes them."
+        )
+    groups = documents.groups if by == "group" else first_ids(documents.texts, documents.ids)
+    trainings = []
+    for repeat, seed in enumerate(seeds, start=1):
+        parts = make_folds(
+            by,
+            n_folds,
+            seed,
+            dev,
+            groups=groups,
+            values=documents.gold.iloc[:, 0].tolist(),
+            times=[doc.user_data.get("time") for doc in docs],
+            ids=documents.ids,
+        )
+        for place, fold in enumerate(parts):
+            for model in models:
+                trainings.append(Training(model, repeat, place + 1, seed * n_folds + place, fold))
+    return trainings
+
+
+def _predict(
+    pipeline: Path, documents: TestSet, training: Training, config: Path
+) -> dict[str, list[float]]:
+    """Predict the documents of a fold. RETURNS (dict): By target."""
+    nlp = spacy.load(pipeline)
+    places = training.parts.test.tolist()
+    regressors = [regressor for regressor in find_regressors(nlp) if regressor.targets]
+    targets = [target for regressor in regressors for target in regressor.targets]
+    if not targets or len(set(targets)) < len(targets):
+        raise ValueError(
+            f"{config} makes a pipeline that predicts {', '.join(targets) or 'nothing'}. Expected "
+            "one regressor for each target."
+        )
+    _check_apart(nlp, documents, training, config)
+    texts = [(documents.texts[i], {COVARIATES: documents.covariates[i]}) for i in places]
+    with any_length(nlp):
+        cats = [doc.cats for doc, _ in nlp.pipe(texts, as_tuples=True)]
+    return {
+        target: [float(row[key]) for row in cats]
+        for regressor in regressors
+        for target, key in regressor.output_keys.items()
+    }
+
+
+def _check_apart(nlp: spacy.Language, documents: TestSet, training: Training, config: Path) -> None:
+    """Check that a pipeline has learned from no document of its fold, as one would that goes on
+    from a pipeline trained before."""
+    own = {documents.texts[place] for place in training.parts.train}
+    test = [i for i in training.parts.test.tolist() if documents.texts[i] not in own]
+    for regressor in find_regressors(nlp):
+        with any_length(nlp):
+            seen = regressor.record.holds([nlp.make_doc(documents.texts[i]) for i in test])
+        if seen.any():
+            raise ValueError(
+                f"{config}: {regressor.name} has learned from {int(seen.sum())} of the "
+                f"{len(test)} documents that it is to predict in fold {training.fold}, such as "
+                f"{documents.ids[test[int(seen.argmax())]]!r}. Expected a config that learns from "
+                "paths.train alone."
+            )
+
+
+def _group_names(docs: Sequence[Doc], documents: TestSet) -> list[str]:
+    """Give each document's group, empty where it has none."""
+    return [
+        group if "group" in doc.user_data else ""
+        for doc, group in zip(docs, documents.groups, strict=True)
+    ]
