@@ -16,7 +16,7 @@ from ..data.files import check_files, write_whole
 from .disagreement import disagreements, load_dictionary
 from .drawing import Plot, data_uri, drawing_style, file_name, render
 from .formatting import FORMATS, excludes_zero
-from .plots import plot_metrics, plot_predictions, plot_residuals
+from .plots import plot_folds, plot_metrics, plot_predictions, plot_residuals
 from .read import Results, read_curves, read_results, read_sizes
 from .training_plots import plot_curves, plot_sizes
 
@@ -88,6 +88,8 @@ def _section(
             plot_residuals(f"{name}-residuals", target, residuals, gold, f"observed {target}", 4),
             plot_residuals(f"{name}-lengths", target, residuals, lengths, "length in words", 5),
         ]
+    folds = pd.DataFrame(results.rows("folds", target))
+    fold_plot = plot_folds(f"{name}-folds", folds, results.models()) if len(folds) else None
     several = {model["name"] for model in results.comparison["models"] if len(model["runs"]) > 1}
     runs = [r for r in results.rows("runs", target) if r["model"] in several or r.get("diverged")]
     return {
@@ -96,6 +98,7 @@ def _section(
         "differences": results.rows("differences", target),
         "runs": _with_spread(runs),
         "coverage": results.rows("coverage", target),
+        "folds": None if fold_plot is None else _image(fold_plot, files, folder),
         "images": [_image(plot, files, folder) for plot in plots if plot is not None],
         "models": list(predictions.columns),
         "disagreements": disagreements(target, documents, predictions, texts, dictionary),

@@ -51,6 +51,50 @@ def plot_metrics(name: str, rows: Sequence[dict[str, Any]], models: Sequence[str
     return Plot(name, figure, alt, caption)
 
 
+def plot_folds(name: str, folds: pd.DataFrame, models: Sequence[str]) -> Plot | None:
+    """Draw R² of each model on each fold of a cross-validation as a dot, and the mean as a line.
+
+    name (str): Name of the files.
+    folds (DataFrame): `model`, `repeat`, `fold` and `r2`, NaN where undefined.
+    models (Sequence[str]): All models but the baselines.
+    RETURNS (Plot | None): The figure; None if R² is undefined on all folds.
+    """
+    known = folds.dropna(subset=["r2"])
+    if known.empty:
+        return None
+    names = list(dict.fromkeys(known["model"]))
+    figure = new_figure(1.0 + 0.5 * len(names))
+    axes = figure.subplots()
+    styles = model_styles(models)
+    # A fold is at the same height for all models. One dot far to the left must not press the others
+    # together.
+    keys = sorted(set(zip(known["repeat"], known["fold"], strict=True)))
+    heights = dict(zip(keys, np.linspace(-0.25, 0.25, len(keys)), strict=True))
+    left = max(known["r2"].min(), -0.5) - 0.03
+    described = []
+    for y, model in enumerate(names):
+        rows = known[known["model"] == model]
+        r2 = rows["r2"].to_numpy(dtype=float)
+        style = styles.get(model, {"color": GREY, "marker": "x"})
+        places = [heights[key] for key in zip(rows["repeat"], rows["fold"], strict=True)]
+        axes.scatter(r2.clip(left), y + np.array(places), s=26, alpha=0.7, linewidths=0.8, **style)
+        axes.plot([r2.mean().clip(left)] * 2, [y - 0.35, y + 0.35], color=style["color"], lw=2)
+        described.append(f"{model} {number(r2.min())} to {number(r2.max())}")
+    axes.set_yticks(range(len(names)), [plain(model) for model in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(left, 1)
+    axes.axvline(0, color="0.3", lw=1)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_xlabel("R² on the documents of a fold")
+    alt = f"R² by fold: {'; '.join(described)}."
+    caption = (
+        f"R² on each of {len(keys)} folds: each dot is a model trained on the documents of the "
+        "other folds; lines are means. Dots at one height in their row are of one fold, the same "
+        "for all models."
+    )
+    return Plot(name, figure, alt, caption)
+
+
 def plot_predictions(
     name: str, target: str, gold: Floats, predictions: pd.DataFrame, rows: Sequence[dict]
 ) -> Plot:

@@ -18,6 +18,8 @@ REQUIRED = {
     "verdicts": ("target", "sentence"),
     "warnings": (),
 }
+# Likewise of lists that only some comparisons have.
+OPTIONAL = {"folds": ("model", "target", "repeat", "fold", "r2")}
 DOCUMENT_COLUMNS = ["target", "id", "group", "length", "gold"]
 
 
@@ -41,7 +43,7 @@ class Results:
         return list(dict.fromkeys(row["target"] for row in self.comparison["scores"]))
 
     def rows(self, table: str, target: str) -> list[dict[str, Any]]:
-        """Give a target's rows of a table: "scores", "runs", "differences" or "coverage"."""
+        """Give a target's rows of a table: "scores", "runs", "differences", "coverage", "folds"."""
         return [row for row in self.comparison.get(table, ()) if row["target"] == target]
 
     def models(self) -> list[str]:
@@ -137,8 +139,8 @@ def _read_comparison(path: Path) -> dict[str, Any]:
     for name, kind in (("test", str), ("interval", dict)):
         if not isinstance(comparison, dict) or not isinstance(comparison.get(name), kind):
             raise ValueError(f"{path} is not what `compare` writes: it has no {name!r}.")
-    for name, keys in REQUIRED.items():
-        rows = comparison.get(name)
+    for name, keys in (REQUIRED | OPTIONAL).items():
+        rows = comparison.get(name, [] if name in OPTIONAL else None)
         if not isinstance(rows, list):
             raise ValueError(f"{path} is not what `compare` writes: it has no list {name!r}.")
         for i, row in enumerate(rows):

@@ -16,7 +16,7 @@ from spacy_bertreg.report import formatting, make_report
 from spacy_bertreg.report.bins import quantile_bins
 from spacy_bertreg.report.disagreement import cut_text
 from spacy_bertreg.report.drawing import drawing_style
-from spacy_bertreg.report.plots import plot_metrics, plot_predictions
+from spacy_bertreg.report.plots import plot_folds, plot_metrics, plot_predictions
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,27 @@ def test_many_points_are_binned_and_what_lies_outside_is_counted():
         assert plot_metrics("p", [{"model": "good", "r2": None}], ["good"]) is None
 
 
+def make_folds():
+    rows = [("a", 1, 1, 0.5), ("a", 1, 2, -3.0), ("b", 1, 1, 0.6), ("b", 1, 2, 0.7)]
+    rows += [("a", 2, 1, None), ("b", 2, 1, 0.65)]
+    return pd.DataFrame(rows, columns=["model", "repeat", "fold", "r2"])
+
+
+def test_folds_are_dots():
+    with drawing_style():
+        plot = plot_folds("p", make_folds(), ["a", "b"])
+        (axes,) = plot.figure.axes
+        a, b = (points.get_offsets() for points in axes.collections)
+        # One fold is at one height; what is far to the left is drawn at the edge.
+        assert np.allclose(a[:, 1], b[:2, 1] - 1)
+        assert a[1, 0] == axes.get_xlim()[0] == -0.53
+        assert b[:, 0].tolist() == [0.6, 0.7, 0.65]
+        undefined = make_folds().assign(r2=np.nan)
+        assert plot_folds("p", undefined, ["a", "b"]) is None
+    assert "a \u22123.000 to 0.500; b 0.600 to 0.700" in plot.alt
+    assert "each of 3 folds" in plot.caption
+
+
 def write(folder, gold, models, text="A text."):
     """Write what `compare` would, for one target and models of one run."""
     folder.mkdir(exist_ok=True)
@@ -110,6 +131,20 @@ def test_one_model_of_a_target_that_does_not_vary(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "<td>–</td>" in text
     assert "disagree about" not in text
+
+
+def test_folds_of_a_comparison(tmp_path):
+    folder = write(tmp_path, [0.0, 1.0], {"a": [0, 1], "b": [0, 3]})
+    comparison = json.loads((folder / "comparison.json").read_text())
+    folds = make_folds().assign(target="y").astype({"r2": object}).to_dict("records")
+    (folder / "comparison.json").write_text(json.dumps(comparison | {"folds": folds}))
+    page, *plots = make_report(folder)
+    assert folder / "plots" / "1-y-folds.png" in plots
+    assert "each of 3 folds" in page.read_text(encoding="utf-8")
+    del folds[1]["fold"]
+    (folder / "comparison.json").write_text(json.dumps(comparison | {"folds": folds}))
+    with pytest.raises(ValueError, match="entry 1 of 'folds' has no fold"):
+        make_report(folder)
 
 
 def test_texts_from_right_to_left_and_texts_that_are_gone(tmp_path):
