@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VALUES: dict[str, str | int] = {
     "epochs": 3,
     "seeds": "0,1",
+    "crossval": "--folds 5",
     "gpu_id": -1,
     "version": "0.1.0",
     "package_options": "",

@@ -25,7 +25,10 @@ COMMANDS = {
 }
 PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("projects/*/README.md")]
 # What a project makes, and a fresh clone has not.
-MADE = ("assets", "corpus", "training", "metrics", "report", "project.lock", "__pycache__")
+MADE = (
+    *("assets", "corpus", "crossval", "training", "metrics", "report"),
+    *("project.lock", "__pycache__"),
+)
 NO_NETWORK = """
 import socket
 

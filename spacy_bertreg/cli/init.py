@@ -92,7 +92,8 @@ def init_cli(
     """
     Look at a table of texts and numbers, and write a spaCy project for it: cd FOLDER and
     python -m spacy project run all then trains dictionaries, a small network and two BERTs on it,
-    and says which is best. Options of convert go into the project.
+    and says which is best. Below 1,500 documents, run crossval instead of all. Options of convert
+    go into the project.
     """
     from ..project.init import init
     from ..project.options import COLUMN_OPTIONS, SPLIT_OPTIONS
@@ -116,4 +117,5 @@ def init_cli(
     for finding in project.findings:
         show = msg.warn if finding.is_warning else msg.info
         show(f"{finding.subject}: {finding.found}", finding.choice or None)
-    msg.good("Wrote the project. Next:", f"cd {folder} && python -m spacy project run all")
+    run = f"python -m spacy project run {project.workflow}"
+    msg.good("Wrote the project. Next:", f"cd {folder} && {run}")

@@ -129,6 +129,11 @@ def describe_documents(
     if len(texts) < FEW_DOCUMENTS or n_test < FEW_TEST_DOCUMENTS:
         found = f"{n_test:,} of {len(texts):,} documents"
         choice = "another split may give another verdict, and intervals know nothing of that"
+        if len(texts) < FEW_DOCUMENTS:
+            choice = (
+                f"with fewer than {FEW_DOCUMENTS:,}, {choice}: run crossval, which predicts each "
+                "document once with models that learned from others"
+            )
         findings.append(Finding("Test set", found, choice, is_warning=True))
     n_groups = len({doc.user_data["group"] for doc in docs.get("test", ())})
     if has_groups and n_groups < FEW_GROUPS:

@@ -23,7 +23,14 @@ from ..data.tables.read import read_table
 from ..dictionary.formats import read_lexicon
 from ..targets.gold import observed_values
 from ..training.jobs import check_seeds
-from .findings import Finding, TargetChoice, choose_transform, describe_documents, find_leaks
+from .findings import (
+    FEW_DOCUMENTS,
+    Finding,
+    TargetChoice,
+    choose_transform,
+    describe_documents,
+    find_leaks,
+)
 from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words
 from .render import (
     TEMPLATE,
@@ -47,10 +54,13 @@ class NewProject(NamedTuple):
 
     folder (Path): Where it is.
     findings (list[Finding]): What was found in the table, and chosen because of it.
+    workflow (str): Which of its workflows to run: "crossval" where there are too few documents for
+        one split, else "all".
     """
 
     folder: Path
     findings: list[Finding]
+    workflow: str
 
 
 def init(
@@ -108,6 +118,7 @@ def init(
         new, corpus = temporary / "new", temporary / "corpus"
         convert(table, corpus, **arguments)
         docs = _read_docs(corpus, lang)
+        workflow = "crossval" if sum(map(len, docs.values())) < FEW_DOCUMENTS else "all"
         all_docs = [doc for part in docs.values() for doc in part]
         choices = [
             choose_transform(name, [observed_values(doc).get(name) for doc in all_docs])
@@ -154,6 +165,7 @@ def init(
                 table=table.name,
                 version=spacy_bertreg.__version__,
                 duration=how_long,
+                workflow=workflow,
                 findings=findings,
             ),
             ".gitignore": (TEMPLATE / "gitignore").read_text(encoding="utf-8"),
@@ -162,7 +174,7 @@ def init(
         written = {new / name: content.encode("utf-8") for name, content in contents.items()}
         write_whole(copies | written)
         replace_files(new, folder.resolve(), [])
-    return NewProject(folder, findings)
+    return NewProject(folder, findings, workflow)
 
 
 def _variables(
@@ -177,6 +189,7 @@ def _variables(
     values: dict[str, str | int] = {
         "epochs": epochs,
         "seeds": ",".join(map(str, seeds)),
+        "crossval": "--folds 5" + (" --by time" if arguments.get("dev_from") else ""),
         "gpu_id": gpu_id,
         "version": "0.1.0",
         "package_options": "",

@@ -33,6 +33,7 @@ MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
 TRAINING = {
     "epochs": "How often BERT reads the training texts",
     "seeds": "Each model is trained once a seed; the split has a seed of its own",
+    "crossval": "For bertreg crossval; --repeats 3 shows how much split and seed decide",
     "gpu_id": "A GPU's number, or -1 for the CPU",
     "version": "Of the package with the fully trained pipeline",
     "package_options": "--forget-training-texts leaves fingerprints of the training texts out",

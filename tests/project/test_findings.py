@@ -114,4 +114,9 @@ def test_few_documents_and_groups_are_warned_of(tmp_path):
     # The training texts have 3 words, those of the test set 200.
     assert "17% of the texts take more than one" in found["Length"].choice
     assert found["Test set"].is_warning
+    assert "run crossval" in found["Test set"].choice
+    docs = {"train": make_docs(1500, 50), "test": make_docs(20, 20)}
+    findings = describe_documents(docs, str(tmp_path / "nowhere"), has_groups=True)
+    (test_set,) = (finding for finding in findings if finding.subject == "Test set")
+    assert "run crossval" not in test_set.choice
     assert found["Groups"].found == "5 in the test set"

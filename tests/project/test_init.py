@@ -39,17 +39,19 @@ def test_a_project(table, tiny_bert, tmp_path):
     assert "Documents: 400:" in said
     assert 'transform = "log1p"' in said
     assert "word pieces" in said
-    assert "Test set:" in said
+    assert "Test set: " in said
+    assert "python -m spacy project run crossval" in said
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     configs = [f"configs/{name}.cfg" for name in ("bert", "dictionary", "tok2vec")]
     assert found == [".gitignore", "README.md", "assets/my_reports.csv", *configs, "project.yml"]
     assert (folder / "assets" / "my_reports.csv").read_bytes() == table.read_bytes()
     text = (folder / "project.yml").read_text(encoding="utf-8")
-    assert text.count("\n") < 120
+    assert text.count("\n") < 150
     variables = yaml.safe_load(text)["vars"]
     assert variables["dataset"] == "my_reports"
     assert variables["transformer"] == str(tiny_bert)
     assert (variables["seeds"], variables["epochs"]) == ("3", 2)
+    assert variables["crossval"] == "--folds 5"
     assert variables["columns"] == "--text report --target deaths --id id --group region --lang en"
     assert variables["split"] == "--split 0.5 0.2 0.3"
     for name in configs:
