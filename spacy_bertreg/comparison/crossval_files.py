@@ -33,7 +33,7 @@ PACKAGES = (
 class CrossvalRun:
     """What a cross-validation is.
 
-    about (dict[str, Any]): For crossval.json.
+    about (dict[str, Any]): Its settings, for crossval.json.
     identity (dict[str, Any]): All that its results depend on.
     learns_by_steps (dict[str, bool]): Whether a model does, by name.
     """
@@ -87,11 +87,8 @@ def describe_run(
     content = {file.name: hash_file(file) for file in files}
     versions = {name: version(name) for name in PACKAGES}
     about = {
-        "data": {
-            "path": data.as_posix(),
-            "name": data.name,
-            "sha256": next(iter(content.values())) if len(content) == 1 else content,
-        },
+        "data": str(data),
+        "data_sha256": content,
         "configs": {
             name: {"path": path.as_posix(), "sha256": hashes[name]}
             for name, path in configs.items()
@@ -184,8 +181,7 @@ def write_crossval(
     """
     targets = list(dict.fromkeys(row["target"] for row in scores))
     about = {
-        **run.about,
-        "targets": targets,
+        "settings": {**run.about, "targets": targets},
         "scores": scores,
         "identity": run.identity,
         "files": sorted(FILES),

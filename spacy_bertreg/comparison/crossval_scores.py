@@ -159,7 +159,7 @@ def fold_table(folder: Path) -> pd.DataFrame:
                 "lowest": f"{r2.min():.3f}",
                 "highest": f"{r2.max():.3f}",
                 "folds": len(group),
-                "documents": group["n"].sum() // about["repeats"],
+                "documents": group["n"].sum() // about["settings"]["repeats"],
             }
         )
     return pd.DataFrame(rows)

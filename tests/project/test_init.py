@@ -46,7 +46,7 @@ def test_a_project(table, tiny_bert, tmp_path):
     assert found == [".gitignore", "README.md", "assets/my_reports.csv", *configs, "project.yml"]
     assert (folder / "assets" / "my_reports.csv").read_bytes() == table.read_bytes()
     text = (folder / "project.yml").read_text(encoding="utf-8")
-    assert text.count("\n") < 150
+    assert text.count("\n") < 160
     variables = yaml.safe_load(text)["vars"]
     assert variables["dataset"] == "my_reports"
     assert variables["transformer"] == str(tiny_bert)

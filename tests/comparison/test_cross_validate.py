@@ -74,7 +74,7 @@ def test_every_document_is_predicted_once(finished, data):
     assert lines[1] == "training 2 of 6: cased, repeat 1, fold 1"
     assert len(lines) == 6
     about = json.loads((folder / "crossval.json").read_text())
-    assert about["by"] == "group"
+    assert about["settings"]["by"] == "group"
     assert about["files"] == ["crossval.json", "predictions.csv"]
     for row in about["scores"]:
         fold = frame[frame["fold"] == row["fold"]]
@@ -171,7 +171,7 @@ def test_other_settings_replace_what_is_ours(data, finished, tmp_path):
     )
     assert set(content(tmp_path / "out")) == {"crossval.json", "predictions.csv", "notes.txt"}
     about = json.loads((tmp_path / "out" / "crossval.json").read_text())
-    assert (about["k"], about["repeats"], about["seeds"]) == (2, 2, [3, 5])
+    assert [about["settings"][name] for name in ("k", "repeats", "seeds")] == [2, 2, [3, 5]]
     assert [row["seed"] for row in about["scores"]] == [6, 7, 10, 11]
     folds = frame.pivot(index="id", columns="repeat", values="fold")
     # Folds are drawn anew.
