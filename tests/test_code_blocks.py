@@ -126,6 +126,9 @@ def run_line(line):
         words.append("--no-time-it")
     if "train" in words[3:5] and "configs/dictionary.cfg" not in words:
         words += SHORT_BERT if "configs/bert.cfg" in words else SHORT
+    if words[4] == "crossval":
+        words += SHORT
+        words[words.index("--folds") + 1] = "2"
     if "--seeds" in words:
         words[words.index("--seeds") + 1] = "0"
     if "--engine" in words:
