@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import spacy
 from spacy.cli._util import parse_config_overrides
 
 from spacy_bertreg.cli.crossval import parse_configs
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=None)
     args, settings = parser.parse_known_args()
+    spacy.blank("xx")  # imports what any command does
     configs = parse_configs(args.models)
     chosen = overrides_by_config(configs, parse_config_overrides(settings))
     for name, config in configs.items():
