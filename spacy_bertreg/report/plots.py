@@ -88,8 +88,8 @@ def plot_folds(name: str, folds: pd.DataFrame, models: Sequence[str]) -> Plot | 
     axes.set_xlabel("R² on the documents of a fold")
     alt = f"R² by fold: {'; '.join(described)}."
     caption = (
-        f"R² on each of {len(keys)} folds: each dot is a model trained on the documents of the "
-        "other folds; lines are means. Dots at one height in their row are of one fold, the same "
+        f"R² on each of {len(keys)} folds: each dot is a model trained on documents of other "
+        "folds; lines are means. Dots at one height in their row are of one fold, the same "
         "for all models."
     )
     return Plot(name, figure, alt, caption)

@@ -139,6 +139,10 @@ def test_a_stopped_run_goes_on(finished, data, tmp_path):
     ):
         with pytest.raises(ValueError, match=found):
             cross_validate(data, MODELS, tmp_path / "out", **settings | change)
+    shutil.copytree(tmp_path / "out", tmp_path / "anew")
+    ridge, given = {"ridge": DICTIONARY}, {"folds": 2, "overrides": GIVEN}
+    cross_validate(data, ridge, tmp_path / "anew", overwrite=True, **given)
+    assert set(content(tmp_path / "anew")) == {"crossval.json", "predictions.csv"}
     limit = 0
     lines.clear()
     frame = cross_validate(data, MODELS, tmp_path / "out", on_progress=stop, **settings)
