@@ -229,6 +229,21 @@ def test_folders_of_convert_without_their_test_set(data, tmp_path):
         cross_validate(tmp_path, MODELS)
 
 
+def test_periods_are_predicted_from_those_before(data, tmp_path):
+    docs = read_docs(data)
+    for place, doc in enumerate(docs):
+        doc.user_data["time"] = str(2000 + place % 30)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "dated.spacy")
+    frame = cross_validate(
+        tmp_path / "dated.spacy", {"ridge": DICTIONARY}, folds=2, by="time", overrides=GIVEN
+    )
+    years = {doc.user_data["id"]: int(doc.user_data["time"]) for doc in docs}
+    found = frame["id"].map(years).groupby(frame["fold"]).agg(["min", "max", "size"])
+    # The first ten years are only learned from.
+    assert found.to_numpy().tolist() == [[2010, 2019, 50], [2020, 2029, 50]]
+    assert np.isfinite(frame["ridge"]).all()
+
+
 def test_a_config_that_learns_from_elsewhere(data, tmp_path):
     config = load_config(DICTIONARY)
     config["corpora"]["train"]["path"] = str(data)
