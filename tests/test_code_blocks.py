@@ -127,7 +127,7 @@ def run_line(line):
     if "train" in words[3:5] and "configs/dictionary.cfg" not in words:
         words += SHORT_BERT if "configs/bert.cfg" in words else SHORT
     if words[4] == "crossval":
-        words += SHORT
+        words += SHORT_BERT
         words[words.index("--folds") + 1] = "2"
     if "--seeds" in words:
         words[words.index("--seeds") + 1] = "0"

@@ -18,7 +18,7 @@ from ..data.text_length import any_length
 from ..pipeline.regressor import find_regressors
 from ..training.jobs import Job, check_engine, check_seeds
 from ..training.overrides import overrides_by_config
-from ..training.resume import clear, train_resumably
+from ..training.resume import clear, holds_run, train_resumably
 from .crossval_files import (
     FOLDS,
     PARTS,
@@ -142,6 +142,9 @@ def cross_validate(
     place = output.resolve()
     with locked(place / FOLDS):
         if (done := read_crossval(place, run)) is not None:
+            if holds_run(place / FOLDS, run.identity):
+                # It was killed after it had written all.
+                clear(place / FOLDS)
             return done
         if overwrite:
             clear(place / FOLDS)

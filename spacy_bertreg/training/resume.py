@@ -84,6 +84,11 @@ def is_ours(folder: Path) -> bool:
     return (folder / SETTINGS).is_file()
 
 
+def holds_run(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Tell whether a run of these settings has begun in a folder."""
+    return is_ours(folder) and not describe_changes(_read_settings(folder)["settings"], settings)
+
+
 def clear(folder: Path) -> None:
     """Delete what a run has left in a folder, and the folder if nothing else is in it."""
     if is_ours(folder):

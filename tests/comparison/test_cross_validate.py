@@ -140,6 +140,7 @@ def test_a_stopped_run_goes_on(finished, data, tmp_path):
         with pytest.raises(ValueError, match=found):
             cross_validate(data, MODELS, tmp_path / "out", **settings | change)
     shutil.copytree(tmp_path / "out", tmp_path / "anew")
+    shutil.copytree(tmp_path / "out" / "folds", tmp_path / "copy")
     ridge, given = {"ridge": DICTIONARY}, {"folds": 2, "overrides": GIVEN}
     cross_validate(data, ridge, tmp_path / "anew", overwrite=True, **given)
     assert set(content(tmp_path / "anew")) == {"crossval.json", "predictions.csv"}
@@ -150,6 +151,11 @@ def test_a_stopped_run_goes_on(finished, data, tmp_path):
         "going on after 2 of 6 trainings",
         "training 3 of 6: ridge, repeat 1, fold 2",
     ]
+    assert len(lines) == 5
+    assert content(tmp_path / "out") == expected
+    # As if it was killed when all was written.
+    shutil.copytree(tmp_path / "copy", tmp_path / "out" / "folds")
+    cross_validate(data, MODELS, tmp_path / "out", on_progress=stop, **settings)
     assert len(lines) == 5
     assert content(tmp_path / "out") == expected
     pd.testing.assert_frame_equal(frame, finished[1])
