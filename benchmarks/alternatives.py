@@ -98,7 +98,7 @@ def ranks(n: int) -> dict[str, Callable[[], Any]]:
             np.corrcoef(*pair)
 
     # Ours computes all other metrics, too.
-    return {"ours": lambda: bootstrap.metrics(predicted), "pandas": by_pandas}
+    return {"ours": lambda: bootstrap.metrics([predicted]), "pandas": by_pandas}
 
 
 def terms(texts: list[str], share: float) -> dict[str, Callable[[], Any]]:

@@ -5,12 +5,15 @@ that differences are paired. Intervals are percentiles of the draws: Efron, B. &
 (1993), An Introduction to the Bootstrap, chapters 8 and 13.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ..evaluation.metrics import Floats, mean_ranks, value_codes
+from ..evaluation.metrics import Floats
+from .rank_correlation import RankCorrelation
 
 LEVEL = 0.95
 # With fewer, there is nothing to draw, and no interval.
@@ -30,12 +33,15 @@ METRIC_TITLES = {
 
 
 class Bootstrap:
-    """Draws from a test set, on which models are evaluated."""
+    """Draws from a test set, on which models are evaluated.
+
+    One draw is held at a time: of a million documents, all 2,000 would take 16 GB.
+    """
 
     def __init__(
         self, gold: Floats, groups: Sequence[str], *, n_resamples: int = 2000, seed: int = 0
     ) -> None:
-        """Draw groups of documents.
+        """Prepare to draw groups of documents.
 
         gold (ndarray): Observed values, shape (documents,), finite.
         groups (Sequence[str]): The group of each document.
@@ -44,64 +50,71 @@ class Bootstrap:
         """
         self._codes, unique = pd.factorize(np.asarray(groups, dtype=object))
         self.n_groups = len(unique)
-        draw = np.random.default_rng(seed).multinomial
-        # How often each group is in each draw.
-        self._counts = draw(self.n_groups, np.full(self.n_groups, 1 / self.n_groups), n_resamples)
+        self.n_resamples = n_resamples
+        self._seed = seed
         self._gold = gold
 
-    def metrics(self, predicted: Floats) -> dict[str, Floats]:
-        """Compute the metrics of a model in each draw.
+    def draws(self) -> Iterator[NDArray[np.int64]]:
+        """Draw groups with replacement, the same ones at each call.
 
-        predicted (ndarray): Its predictions, shape (documents,).
-        RETURNS (dict[str, ndarray]): By the names in `METRIC_TITLES`, shape (draws,); NaN where
-            undefined. Of one group, all draws are the same, and say nothing: all are NaN.
+        YIELDS (ndarray): How often each group is in the draw, shape (groups,).
         """
-        if self.n_groups < FEWEST_GROUPS or not np.isfinite(predicted).all():
-            return {name: np.full(len(self._counts), np.nan) for name in METRIC_TITLES}
-        error = predicted - self._gold
-        # Around the means, where sums of squares lose no digits; no metric depends on the origin.
-        y, x = self._gold - self._gold.mean(), predicted - predicted.mean()
-        n, sum_y, sum_x, yy, xx, xy, squared, absolute = self._sums(
-            np.ones_like(y), y, x, y * y, x * x, x * y, error**2, np.abs(error)
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            total_y, total_x = _variation(yy, sum_y, n), _variation(xx, sum_x, n)
-            pearson = (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x)
-            return {
-                "r2": 1 - squared / total_y,
-                "pearson_squared": pearson**2,
-                "mse": squared / n,
-                "rmse": np.sqrt(squared / n),
-                "mae": absolute / n,
-                "pearson": pearson,
-                "spearman": self._spearman(predicted),
-            }
+        rng = np.random.default_rng(self._seed)
+        shares = np.full(self.n_groups, 1 / self.n_groups)
+        # The next draw is made while this one is looked at: NumPy lets go of Python's lock.
+        with ThreadPoolExecutor(1) as thread:
+            upcoming = thread.submit(rng.multinomial, self.n_groups, shares)
+            for place in range(1, self.n_resamples + 1):
+                counts = upcoming.result()
+                if place < self.n_resamples:
+                    upcoming = thread.submit(rng.multinomial, self.n_groups, shares)
+                yield counts
 
-    def mean(self, values: Floats) -> Floats:
-        """Compute the mean of a number for each document, shape (documents,), in each draw.
+    def metrics(self, predictions: Sequence[Floats]) -> list[dict[str, Floats]]:
+        """Compute the metrics of models in each draw.
 
-        RETURNS (ndarray): The means, shape (draws,); NaN if there is but one group.
+        predictions (Sequence[ndarray]): Of each model, shape (documents,).
+        RETURNS (list[dict[str, ndarray]]): For each model, by the names in `METRIC_TITLES`, shape
+            (draws,); NaN where undefined. Of one group, all draws are the same, and say nothing:
+            all are NaN.
         """
+        finite = [i for i, predicted in enumerate(predictions) if np.isfinite(predicted).all()]
         if self.n_groups < FEWEST_GROUPS:
-            return np.full(len(self._counts), np.nan)
-        total, n = self._sums(values, np.ones_like(values))
-        return total / n
+            finite = []
+        # Around the means, where sums of squares lose no digits; no metric depends on the origin.
+        y = self._gold - self._gold.mean()
+        gold_sums = self._by_group(np.ones_like(y), y, y * y)
+        model_sums = []
+        for predicted in (predictions[i] for i in finite):
+            x, error = predicted - predicted.mean(), predicted - self._gold
+            model_sums.append(self._by_group(x, x * x, x * y, error**2, np.abs(error)))
+        correlate = RankCorrelation(self._gold, [predictions[i] for i in finite])
+        sums = np.full((len(predictions), 9, self.n_resamples), np.nan)
+        for draw, counts in enumerate(self.draws() if finite else ()):
+            sums[finite, :3, draw] = gold_sums @ counts
+            sums[finite, 3:8, draw] = [own @ counts for own in model_sums]
+            # As single bytes, they are looked up in the order of the ranks much faster.
+            weights = counts.astype(np.min_scalar_type(counts.max()))
+            sums[finite, 8, draw] = correlate(weights[self._codes])
+        return [_metrics(*of_model) for of_model in sums]
 
-    def _sums(self, *values: Floats) -> Floats:
-        """Sum each kind of value in each draw, shape (values, draws)."""
-        by_group = np.array([np.bincount(self._codes, value) for value in values])
-        return by_group @ self._counts.T
+    def means(self, values: Sequence[Floats]) -> Floats:
+        """Compute means over documents in each draw.
 
-    def _spearman(self, predicted: Floats) -> Floats:
-        codes = value_codes(self._gold), value_codes(predicted)
-        values = np.empty(len(self._counts))
-        for draw, counts in enumerate(self._counts):
-            weights = counts[self._codes]
-            n = weights.sum()
-            y, x = (mean_ranks(c, weights) - (n + 1) / 2 for c in codes)
-            spread = np.sqrt((weights @ (y * y)) * (weights @ (x * x)))
-            values[draw] = weights @ (x * y) / spread if spread > 0 else np.nan
-        return values
+        values (Sequence[ndarray]): Numbers for each document, each of shape (documents,).
+        RETURNS (ndarray): The means, shape (values, draws); NaN if there is but one group.
+        """
+        found = np.full((len(values), self.n_resamples), np.nan)
+        if self.n_groups >= FEWEST_GROUPS and len(values):
+            sums = self._by_group(np.ones_like(self._gold), *values)
+            for draw, counts in enumerate(self.draws()):
+                n, *totals = sums @ counts
+                found[:, draw] = np.array(totals) / n
+        return found
+
+    def _by_group(self, *values: Floats) -> Floats:
+        """Sum each kind of value in each group, shape (values, groups)."""
+        return np.array([np.bincount(self._codes, value) for value in values])
 
 
 def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
@@ -123,6 +136,33 @@ def relative(value: Floats, baseline: Floats) -> Floats:
     """Compute the difference as a share of the baseline; NaN where that is not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(baseline > 0, (value - baseline) / baseline, np.nan)
+
+
+def _metrics(
+    n: Floats,
+    sum_y: Floats,
+    yy: Floats,
+    sum_x: Floats,
+    xx: Floats,
+    xy: Floats,
+    squared: Floats,
+    absolute: Floats,
+    spearman: Floats,
+) -> dict[str, Floats]:
+    """Compute the metrics from sums over documents, in each draw; y is observed, x predicted, and
+    `squared` and `absolute` are errors."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total_y, total_x = _variation(yy, sum_y, n), _variation(xx, sum_x, n)
+        pearson = (xy - sum_x * sum_y / n) / np.sqrt(total_y * total_x)
+        return {
+            "r2": 1 - squared / total_y,
+            "pearson_squared": pearson**2,
+            "mse": squared / n,
+            "rmse": np.sqrt(squared / n),
+            "mae": absolute / n,
+            "pearson": pearson,
+            "spearman": spearman,
+        }
 
 
 def _variation(squares: Floats, sums: Floats, n: Floats) -> Floats:

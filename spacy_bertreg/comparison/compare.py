@@ -153,26 +153,23 @@ def _compare(
     known = np.flatnonzero(test.gold[target].notna())
     gold = test.gold[target].to_numpy()[known]
     bootstrap = Bootstrap(gold, [test.groups[i] for i in known], n_resamples=n_resamples, seed=seed)
-    rows, run_rows, coverage_rows = [], [], []
+    shown = [(model, run) for model in models for run in model.runs if target in run.predictions]
+    draws = bootstrap.metrics([run.predictions[target][known] for _, run in shown])
+    by_model: dict[str, list[Estimates]] = {}
+    run_rows = []
+    for (model, run), drawn in zip(shown, draws, strict=True):
+        metrics = _metrics(gold, run.predictions[target][known])
+        values = {name: np.r_[metrics[name], drawn[name]] for name in METRIC_TITLES}
+        by_model.setdefault(model.name, []).append(values)
+        run_rows.append({"model": model.name, "run": run.name, "target": target} | metrics)
+    rows = []
     estimates: dict[str, Estimates] = {}
-    for model in models:
-        runs = [run for run in model.runs if target in run.predictions]
-        if not runs:
-            continue
-        by_run = []
-        for run in runs:
-            label = {"model": model.name, "run": run.name, "target": target}
-            predicted = run.predictions[target][known]
-            metrics, draws = _metrics(gold, predicted), bootstrap.metrics(predicted)
-            by_run.append({name: np.r_[metrics[name], draws[name]] for name in METRIC_TITLES})
-            run_rows.append(label | metrics)
-            if target in run.intervals:
-                coverage_rows.append(label | _coverage(run, target, gold, known, bootstrap))
-        means = {name: np.mean([values[name] for values in by_run], axis=0) for name in by_run[0]}
-        estimates[model.name] = means
-        label = {"model": model.name, "target": target}
+    for name, by_run in by_model.items():
+        means = {metric: np.mean([v[metric] for v in by_run], axis=0) for metric in METRIC_TITLES}
+        estimates[name] = means
         size = {"n": len(gold), "n_groups": bootstrap.n_groups}
-        rows.append(label | size | _with_intervals(means))
+        rows.append({"model": name, "target": target} | size | _with_intervals(means))
+    coverage_rows = _coverage(shown, target, gold, known, bootstrap)
     differences = [
         {"model": a, "baseline": b, "target": target} | _difference(estimates[a], estimates[b])
         for a, b in _pairs(estimates)
@@ -193,24 +190,36 @@ def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def _coverage(
-    run: Run, target: str, gold: Floats, known: NDArray[np.int64], bootstrap: Bootstrap
-) -> dict[str, Any]:
-    calibration, place = run.calibrations[target]
-    ends = run.intervals[target][known]
-    inside = is_inside(gold, ends).astype(float)
-    # Why a promise was broken: all predictions too high or too low, or more scatter on both sides.
-    mean_error = float((run.predictions[target][known] - gold).mean())
-    return {
-        "method": calibration.method,
-        "level": calibration.level,
-        "n_calibration": calibration.n[place],
-        **_with_intervals({"coverage": np.r_[inside.mean(), bootstrap.mean(inside)]}),
-        "mean_width": float(np.diff(ends, axis=1).mean()),
-        "below": float((gold < ends[:, 0]).mean()),
-        "above": float((gold > ends[:, 1]).mean()),
-        "mean_error": mean_error,
-        "coverage_moved": float(is_inside(gold, ends - mean_error).mean()),
-    }
+    shown: Sequence[tuple[Model, Run]],
+    target: str,
+    gold: Floats,
+    known: NDArray[np.int64],
+    bootstrap: Bootstrap,
+) -> list[dict[str, Any]]:
+    """Compute what the intervals of those runs hold that have any, see `Comparison`."""
+    calibrated = [(model, run) for model, run in shown if target in run.intervals]
+    inside = [is_inside(gold, run.intervals[target][known]).astype(float) for _, run in calibrated]
+    rows = []
+    for (model, run), is_in, draws in zip(calibrated, inside, bootstrap.means(inside), strict=True):
+        calibration, place = run.calibrations[target]
+        ends = run.intervals[target][known]
+        # Why a promise was broken: all predictions too high or low, or more scatter on both sides.
+        mean_error = float((run.predictions[target][known] - gold).mean())
+        rows.append(
+            {
+                **{"model": model.name, "run": run.name, "target": target},
+                "method": calibration.method,
+                "level": calibration.level,
+                "n_calibration": calibration.n[place],
+                **_with_intervals({"coverage": np.r_[is_in.mean(), draws]}),
+                "mean_width": float(np.diff(ends, axis=1).mean()),
+                "below": float((gold < ends[:, 0]).mean()),
+                "above": float((gold > ends[:, 1]).mean()),
+                "mean_error": mean_error,
+                "coverage_moved": float(is_inside(gold, ends - mean_error).mean()),
+            }
+        )
+    return rows
 
 
 def _pairs(names: Collection[str]) -> list[tuple[str, str]]:

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval, relative
+from spacy_bertreg.comparison.rank_correlation import RankCorrelation
 from spacy_bertreg.evaluation.metrics import METRICS
 
 
@@ -22,9 +25,9 @@ def test_draws_are_the_metrics_of_documents_drawn_by_group():
     gold, good, _, groups = simulate(0, 12, 3)
     good = good.round(1)  # ties
     bootstrap = Bootstrap(1e6 + 1e-3 * gold, groups, n_resamples=20)
-    drawn = bootstrap.metrics(1e6 + 1e-3 * good)
+    (drawn,) = bootstrap.metrics([1e6 + 1e-3 * good])
     numbers = np.array(groups, dtype=int)
-    for draw, counts in enumerate(bootstrap._counts):
+    for draw, counts in enumerate(bootstrap.draws()):
         rows = np.repeat(np.arange(len(gold)), counts[numbers])
         for name, metric in METRICS.items():
             expected = metric(1e6 + 1e-3 * gold[rows], 1e6 + 1e-3 * good[rows])
@@ -36,14 +39,59 @@ def test_groups_are_drawn_whole_and_the_same_for_all_models():
     gold, good, weak, groups = simulate(1, 40, 5)
     bootstrap = Bootstrap(gold, groups, n_resamples=500)
     assert bootstrap.n_groups == 40
-    assert (bootstrap._counts.sum(axis=1) == 40).all()
-    paired = bootstrap.metrics(good)["r2"] - bootstrap.metrics(weak)["r2"]
-    unpaired = bootstrap.metrics(good)["r2"] - np.roll(bootstrap.metrics(weak)["r2"], 1)
+    assert all(counts.sum() == 40 for counts in bootstrap.draws())
+    of_good, of_weak = bootstrap.metrics([good, weak])
+    paired = of_good["r2"] - of_weak["r2"]
+    unpaired = of_good["r2"] - np.roll(of_weak["r2"], 1)
     assert paired.std() < unpaired.std()
-    assert np.array_equal(
-        Bootstrap(gold, groups, n_resamples=500).metrics(good)["mse"],
-        bootstrap.metrics(good)["mse"],
-    )
+    # Whatever else is compared.
+    (alone,) = Bootstrap(gold, groups, n_resamples=500).metrics([good])
+    assert all(np.array_equal(alone[name], of_good[name]) for name in alone)
+
+
+def test_draws_one_at_a_time_are_those_of_all_at_once():
+    gold, good, _, groups = simulate(2, 30, 4)
+    bootstrap = Bootstrap(gold, groups, n_resamples=200, seed=3)
+    at_once = np.random.default_rng(3).multinomial(30, np.full(30, 1 / 30), 200)
+    np.testing.assert_array_equal(list(bootstrap.draws()), at_once)
+    inside = (good > 0).astype(float)
+    means, ones = bootstrap.means([inside, np.ones(120)])
+    expected = [np.repeat(inside, counts.repeat(4)).mean() for counts in at_once]
+    np.testing.assert_allclose(means, expected, rtol=1e-12)
+    assert (ones == 1).all()
+    # Figures of the version that made all draws at once.
+    (drawn,) = bootstrap.metrics([good])
+    assert drawn["r2"][:100].mean() == pytest.approx(0.5920486645224454, rel=1e-12)
+    assert drawn["mae"][:100].mean() == pytest.approx(0.5413739936922299, rel=1e-12)
+    assert drawn["spearman"][:100].mean() == pytest.approx(0.7554766186018136, rel=1e-12)
+
+
+def test_memory_does_not_grow_with_the_draws():
+    gold, good, weak, groups = simulate(0, 20_000, 1)
+    peaks = []
+    for n_resamples in (5, 50):
+        bootstrap = Bootstrap(gold, groups, n_resamples=n_resamples)
+        tracemalloc.start()
+        bootstrap.metrics([good, weak])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("n_values", [1, 2, 5, 1000])
+def test_ranks_of_draws(n_values):
+    rng = np.random.default_rng(n_values)
+    gold = rng.integers(0, n_values, 60).astype(float)
+    models = [rng.integers(0, n, 60) / 7 for n in (n_values, 3, 1, 10**6)]
+    correlate = RankCorrelation(gold, models)
+    for weights in rng.multinomial(60, np.full(60, 1 / 60), 20):
+        rows = np.repeat(np.arange(60), weights)
+        expected = [METRICS["spearman"](gold[rows], model[rows]) for model in models]
+        found = correlate(weights.astype(np.uint8))
+        np.testing.assert_allclose(found, np.array(expected, dtype=float), rtol=1e-9, atol=1e-12)
+    one = np.zeros(60, dtype=np.uint16)
+    one[7] = 300
+    assert np.isnan(correlate(one)).all()
 
 
 def test_dependent_documents_widen_the_interval():
@@ -53,19 +101,19 @@ def test_dependent_documents_widen_the_interval():
     groups = np.repeat(np.arange(30), 10).astype(str)
     width = {}
     for name, of in (("groups", groups), ("documents", [str(i) for i in range(300)])):
-        low, high = interval(Bootstrap(gold, of).metrics(predicted)["mse"])
+        low, high = interval(Bootstrap(gold, of).metrics([predicted])[0]["mse"])
         width[name] = high - low
     assert width["groups"] > 2 * width["documents"]
 
 
 def test_undefined():
     bootstrap = Bootstrap(np.ones(10), [str(i) for i in range(10)], n_resamples=200)
-    drawn = bootstrap.metrics(np.arange(10.0))
+    drawn, infinite = bootstrap.metrics([np.arange(10.0), np.full(10, np.inf)])
     assert np.isnan(drawn["r2"]).all()
     assert np.isnan(drawn["spearman"]).all()
     assert np.isfinite(drawn["mse"]).all()
     assert np.isnan(interval(drawn["r2"])).all()
-    assert np.isnan(list(bootstrap.metrics(np.full(10, np.inf)).values())).all()
+    assert np.isnan(list(infinite.values())).all()
     few = np.r_[np.nan, np.linspace(0, 1, 999)]
     assert interval(few) == pytest.approx((0.025, 0.975))
     assert np.isnan(interval(np.r_[np.full(20, np.nan), np.ones(980)])).all()
@@ -87,11 +135,10 @@ def test_intervals_cover_the_truth(n_groups, size, heavy):
     for seed in range(500):
         gold, good, weak, groups = simulate(seed, n_groups, size, heavy)
         bootstrap = Bootstrap(gold, groups, n_resamples=1000, seed=seed)
-        bootstrap._spearman = lambda predicted: predicted  # slow, and not looked at
-        r2 = bootstrap.metrics(good)["r2"]
+        r2, of_weak = (metrics["r2"] for metrics in bootstrap.metrics([good, weak]))
         low, high = interval(r2)
         hits["r2"] += low <= truth["good"] <= high
-        low, high = interval(r2 - bootstrap.metrics(weak)["r2"])
+        low, high = interval(r2 - of_weak)
         hits["difference"] += low <= truth["good"] - truth["weak"] <= high
     for name, n_covered in hits.items():
         assert 0.92 <= n_covered / 500 <= 0.98, name

@@ -9,7 +9,7 @@ from conftest import ROOT, train
 from spacy_bertreg.comparison.bootstrap import Bootstrap
 from spacy_bertreg.comparison.compare import _coverage, compare
 from spacy_bertreg.comparison.files import write_comparison
-from spacy_bertreg.comparison.models import LINE, MEAN, Run
+from spacy_bertreg.comparison.models import LINE, MEAN, Model, Run
 from spacy_bertreg.comparison.tables import run_table
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.comparison.verdict import coverage_warnings
@@ -290,11 +290,11 @@ def test_broken_intervals_are_explained():
         {"y": (Calibration("plain", 0.9, (1,), (9,)), 0)},
     )
     bootstrap = Bootstrap(gold, [str(i) for i in range(50)], n_resamples=200, seed=0)
-    row = _coverage(run, "y", gold, np.arange(50), bootstrap)
+    model = Model("m", "pipeline", [run])
+    (row,) = _coverage([(model, run)], "y", gold, np.arange(50), bootstrap)
     assert (row["coverage"], row["below"], row["above"]) == (0.5, 0.5, 0.0)
     assert row["mean_error"] == pytest.approx(1.0)
     assert row["coverage_moved"] == 1.0
-    table = pd.DataFrame([{"model": "m", "run": "seed-0", "target": "y", **row}])
-    (warning,) = coverage_warnings(table)
+    (warning,) = coverage_warnings(pd.DataFrame([row]))
     assert "1.000 too high in the mean; 50% of the values lie below" in warning
     assert "would hold 100%" in warning

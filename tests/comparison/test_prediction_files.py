@@ -79,10 +79,10 @@ def test_encodings_and_empty_cells(folder, tmp_path):
 def test_one_group_gives_no_interval():
     gold = np.arange(10.0)
     bootstrap = Bootstrap(gold, ["a"] * 10, n_resamples=100)
-    drawn = bootstrap.metrics(gold + 0.1)
+    drawn = bootstrap.metrics([gold + 0.1])[0]
     assert all(np.isnan(interval(values)).all() for values in drawn.values())
-    assert np.isnan(interval(bootstrap.mean(gold))).all()
-    two = Bootstrap(gold, ["a"] * 5 + ["b"] * 5, n_resamples=100).metrics(gold + 0.1)
+    assert np.isnan(interval(bootstrap.means([gold]))).all()
+    two = Bootstrap(gold, ["a"] * 5 + ["b"] * 5, n_resamples=100).metrics([gold + 0.1])[0]
     assert np.isfinite(interval(two["mse"])).all()
 
 
