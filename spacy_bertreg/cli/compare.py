@@ -16,14 +16,17 @@ from .terminal import print_table
 @bertreg_cli.command("compare")
 @plain_errors()
 def compare_cli(
-    test: Annotated[Path, typer.Argument(help="Test set, a .spacy file")],
+    test: Annotated[
+        Path, typer.Argument(help="Test set, a .spacy file, or a folder that crossval wrote")
+    ],
     models: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Trained pipelines, folders with one for each seed, or tables of predictions "
-            "(id, target, prediction); each as PATH or NAME=PATH"
+            "(id, target, prediction); each as PATH or NAME=PATH. Beside a folder of crossval, "
+            "others of the same folds"
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for comparison.csv, .md, .tex, .json, ..."),
@@ -43,9 +46,11 @@ def compare_cli(
     sheet: Sheet = None,
 ) -> None:
     """
-    Score models on the same test set, and say which is best, by how much, and how sure that is.
+    Score models on the same test set, or those of a cross-validation, and say which is best, by how
+    much, and how sure that is.
     """
     from ..comparison.compare import compare
+    from ..comparison.crossval_folder import crossval_files
     from ..comparison.files import check_output, write_comparison
     from ..comparison.models import MEAN, find_models
     from ..comparison.tables import (
@@ -60,16 +65,18 @@ def compare_cli(
 
     options = TableOptions(encoding, separator, quoting, decimal, sheet)
     setup_gpu(gpu_id, silent=True)
+    given = models or []
     if output is not None:
-        sources = [path for runs in find_models(models).values() for _, path in runs]
-        check_output(output, [test, train, *sources])
+        inputs = [test, train, *(p for runs in find_models(given).values() for _, p in runs)]
+        check_output(output, [*inputs, *crossval_files([test, *given])])
     import_code(code)
     comparison = compare(
-        test, models, train=train, n_resamples=resamples, seed=seed, options=options
+        test, given, train=train, n_resamples=resamples, seed=seed, options=options
     )
     paths = [] if output is None else write_comparison(comparison, output)
     metrics = metric_table(comparison, intervals=["r2"])
-    differences = difference_table(comparison).drop(columns="MSE")
+    differences = difference_table(comparison)
+    differences = differences.drop(columns=["MSE", "MSE, over folds"], errors="ignore")
     # A difference from the training mean says what R² says already.
     differences = differences[~differences["Comparison"].str.endswith(f" vs. {MEAN}")]
     further = [make(comparison) for make in (run_table, coverage_table, cost_table)]

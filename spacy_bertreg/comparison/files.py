@@ -17,6 +17,7 @@ from .tables import (
     coverage_table,
     describe_intervals,
     difference_table,
+    fold_table,
     metric_table,
     run_table,
 )
@@ -86,7 +87,10 @@ def _to_dict(comparison: Comparison) -> dict[str, Any]:
         "runs": comparison.runs,
         "differences": comparison.differences,
         "coverage": comparison.coverage,
+        "folds": comparison.folds,
     }
+    if comparison.folds.empty:
+        del tables["folds"]
     # NaN is no JSON.
     known = {name: t.astype(object).where(t.notna(), None) for name, t in tables.items()}
     return {
@@ -98,7 +102,7 @@ def _to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def _tables(comparison: Comparison) -> list[pd.DataFrame]:
-    makers = (metric_table, difference_table, run_table, coverage_table, cost_table)
+    makers = (metric_table, difference_table, fold_table, run_table, coverage_table, cost_table)
     return [table for table in (make(comparison) for make in makers) if len(table)]
 
 

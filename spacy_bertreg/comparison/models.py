@@ -135,6 +135,12 @@ def read_models(
     RAISES (ValueError): A pipeline has no regressor, or a table of predictions does not fit the
         test set.
     """
+    for _, path in runs:
+        if (Path(path) / "crossval.json").is_file():
+            raise ValueError(
+                f"{path} is a cross-validation, which has documents of its own. Expected it in the "
+                "test set's place."
+            )
     if all(is_table(path) for _, path in runs):
         read = [Run(run, path, read_predictions(path, test, options)) for run, path in runs]
         return [Model(name, "predictions", read, dict.fromkeys(COSTS))]
@@ -228,11 +234,23 @@ def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[
         known = ~np.isnan(gold)
         if not known.any():
             raise ValueError(f"{train} has no values for {target!r}.")
-        mean[target] = np.full(len(test.ids), gold[known].mean())
-        x = log_length[known] - log_length[known].mean()
-        slope = x @ gold[known] / (x @ x) if x.any() else 0.0
-        line[target] = mean[target] + slope * (test_length - log_length[known].mean())
+        level, slope, middle = fit_line(log_length[known], gold[known])
+        mean[target] = np.full(len(test.ids), level)
+        line[target] = level + slope * (test_length - middle)
     return [
         Model(name, "baseline", [Run("run-0", "", values)], dict.fromkeys(COSTS))
         for name, values in ((MEAN, mean), (LINE, line))
     ]
+
+
+def fit_line(log_length: Floats, gold: Floats) -> tuple[float, float, float]:
+    """Fit a line by least squares.
+
+    log_length (ndarray): The training documents' log lengths, shape (documents,).
+    gold (ndarray): Their observed values, of the same shape.
+    RETURNS (tuple[float, float, float]): The mean of the values, the slope, and the mean log
+        length, where the line has that mean.
+    """
+    x = log_length - log_length.mean()
+    slope = x @ gold / (x @ x) if x.any() else 0.0
+    return float(gold.mean()), float(slope), float(log_length.mean())

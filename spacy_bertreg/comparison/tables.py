@@ -46,7 +46,29 @@ def difference_table(comparison: Comparison) -> pd.DataFrame:
         ):
             names = [f"{metric}_{kind}{end}" for end in ("", "_low", "_high")]
             columns[header] = _with_intervals(table[names], template)
+        if f"{metric}_folds" in table:
+            names = [f"{metric}_folds{end}" for end in ("", "_low", "_high")]
+            columns[f"{title}, over folds"] = _with_intervals(table[names], "{:+.3f}")
     return pd.DataFrame(columns)
+
+
+def fold_table(comparison: Comparison) -> pd.DataFrame:
+    """Write the scores by fold of a cross-validation, with two columns for each model."""
+    folds = comparison.folds
+    if folds.empty:
+        return folds
+    rows = []
+    for (target, repeat, fold), table in folds.groupby(["target", "repeat", "fold"], sort=False):
+        label = {"Target": target, "Repeat": str(repeat), "Fold": str(fold)}
+        label["n"] = str(table["n"].iloc[0])
+        scores = {
+            f"{METRIC_TITLES[metric]}, {row['model']}": format_number(row[metric])
+            for metric in ("r2", "mse")
+            for row in table.to_dict("records")
+        }
+        rows.append(label | scores)
+    # In each fold there are the same models, but not for each target.
+    return pd.DataFrame(rows).fillna(DASH)
 
 
 def run_table(comparison: Comparison) -> pd.DataFrame:
@@ -114,10 +136,16 @@ def describe_intervals(comparison: Comparison) -> str:
     """Say in a sentence what the intervals are."""
     settings = comparison.settings["interval"]
     units = plural(settings["unit"])
-    return (
+    text = (
         f"In brackets: {settings['level']:.0%} percentile bootstrap intervals, "
         f"{settings['n_resamples']:,} draws of {units}, the same for all models; they "
         "are about the choice of test documents, not of seeds."
+    )
+    if comparison.folds.empty:
+        return text
+    return (
+        f"{text} Over folds: the mean difference over all folds with its corrected resampled t "
+        "interval (Nadeau & Bengio 2003), which is about other training sets and splits, too."
     )
 
 

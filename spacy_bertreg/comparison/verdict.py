@@ -39,37 +39,47 @@ def find_failures(runs: pd.DataFrame) -> list[str | None]:
     return reasons
 
 
-def verdicts(metrics: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
+def verdicts(
+    metrics: pd.DataFrame, differences: pd.DataFrame, crossval: str | None = None
+) -> pd.DataFrame:
     """Say which model is best, by how much more than the next and than the first, and how sure
     that is.
 
     metrics (DataFrame): As in `Comparison`.
     differences (DataFrame): As in `Comparison`.
+    crossval (str | None): Which cross-validation the figures are from; None for a test set.
     RETURNS (DataFrame): For each `target` a `sentence`.
     """
     rows = [
-        {"target": target, "sentence": _sentence(str(target), table, differences)}
+        {"target": target, "sentence": _sentence(str(target), table, differences, crossval)}
         for target, table in metrics.groupby("target", sort=False)
     ]
     return pd.DataFrame(rows)
 
 
-def _sentence(target: str, metrics: pd.DataFrame, differences: pd.DataFrame) -> str:
+def _sentence(
+    target: str, metrics: pd.DataFrame, differences: pd.DataFrame, crossval: str | None
+) -> str:
     known = metrics[metrics["r2"].notna()]
     if known.empty:
         return f"No model can be ranked on {target}: its observed values do not vary."
     ranked = known.sort_values("r2", ascending=False, kind="stable")
     best = ranked.iloc[0]
     ends = _interval(best["r2_low"], best["r2_high"], "95 % interval ")
+    documents = f"{best['n']} test documents"
+    if crossval is not None:
+        documents = f"{best['n']} documents in {crossval}"
     sentence = (
-        f"On {best['n']} test documents, {best['model']} predicts {target} best: R² "
-        f"{best['r2']:.3f} ({ends})"
+        f"On {documents}, {best['model']} predicts {target} best: R² {best['r2']:.3f} ({ends})"
     )
     if best["model"] in (MEAN, LINE):
         return f"{sentence}. No model that reads the words does better."
     others = [m for m in ranked["model"] if m not in (MEAN, LINE, best["model"])]
     if not others:
-        return f"{sentence}. That is {_lead(best['model'], LINE, target, differences)}."
+        baseline = next((name for name in (LINE, MEAN) if name in set(metrics["model"])), None)
+        if baseline is None:
+            return f"{sentence}."
+        return f"{sentence}. That is {_lead(best['model'], baseline, target, differences)}."
     first = next(m for m in metrics["model"] if m in others)
     leads = [f"{_lead(best['model'], others[0], target, differences)}, the next best"]
     if first != others[0]:
@@ -82,11 +92,17 @@ def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str
     row, sign = find_pair(differences, model, other, target)
     low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
     text = f"{sign * row['r2_difference']:.3f} ({_interval(low, high)}"
+    is_sure = low > 0
+    if "r2_folds" in row:
+        # A new training set and split, where the first interval is about new documents.
+        low, high = sorted((sign * row["r2_folds_low"], sign * row["r2_folds_high"]))
+        text += f"; over folds {sign * row['r2_folds']:.3f}, {_interval(low, high)}"
+        is_sure = is_sure and low > 0
     if sign == 1 and pd.notna(row["r2_change"]):
         text += f"; {row['r2_change']:+.1%} in R²"
         if pd.notna(row["mse_change"]):
             text += f", {row['mse_change']:+.1%} in MSE"
-    chance = "" if low > 0 else ", which may be chance,"
+    chance = "" if is_sure else ", which may be chance,"
     return f"{text}){chance} more than {other}"
 
 
@@ -131,7 +147,7 @@ def find_warnings(
         found.append(f"{run['model']}, {run['run']} failed on {run['target']}: {run['diverged']}.")
     for target, table in metrics[metrics["r2"].notna()].groupby("target", sort=False):
         for name in table["model"]:
-            if name in (MEAN, LINE):
+            if name in (MEAN, LINE) or LINE not in set(table["model"]):
                 continue
             row, _ = find_pair(differences, name, LINE, str(target))
             if not row["r2_difference_low"] > 0:

@@ -7,9 +7,10 @@ import spacy
 from conftest import ROOT, train
 
 from spacy_bertreg.comparison.bootstrap import Bootstrap
-from spacy_bertreg.comparison.compare import _coverage, compare
+from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.models import LINE, MEAN, Model, Run
+from spacy_bertreg.comparison.score_models import _coverage
 from spacy_bertreg.comparison.tables import run_table
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.comparison.verdict import coverage_warnings

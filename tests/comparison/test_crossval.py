@@ -1,0 +1,198 @@
+"""Comparing from the out-of-fold predictions of a cross-validation."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import Doc, DocBin
+from typer.testing import CliRunner
+
+import spacy_bertreg.cli  # noqa: F401 - registers the commands
+from spacy_bertreg.comparison.compare import compare
+from spacy_bertreg.comparison.crossval_folder import read_crossval
+from spacy_bertreg.comparison.files import write_comparison
+from spacy_bertreg.comparison.fold_scores import corrected_t_interval, t_quantile
+from spacy_bertreg.comparison.models import LINE, MEAN
+
+N, K = 60, 3
+
+
+def write_folder(folder, models, *, k=K, repeats=2, by="group", data=None, seed=0, n=N):
+    """Write what `crossval` writes, for models that predict the value and some noise."""
+    rng = np.random.default_rng(seed)
+    gold = rng.normal(size=n)
+    rows, scores = [], []
+    for repeat in range(repeats):
+        fold = np.arange(n) * (k + 1) // n - 1 if by == "time" else rng.permutation(n) % k
+        noise = {name: rng.normal(size=n) * scale for name, scale in models.items()}
+        for i in np.flatnonzero(fold >= 0):
+            predicted = {name: gold[i] + noise[name][i] for name in models}
+            label = {"target": "y", "id": f"d{i}", "group": f"g{i // 2}", "repeat": repeat}
+            rows.append(label | {"fold": fold[i], "gold": gold[i]} | predicted)
+        for number in range(k):
+            n_train = int((fold < number if by == "time" else fold != number).sum())
+            size = {"n_train": n_train - 5, "n_dev": 5, "n_test": int((fold == number).sum())}
+            label = {"target": "y", "repeat": repeat, "fold": number}
+            scores += [{"model": name, **label, **size} for name in models]
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(folder / "predictions.csv", index=False)
+    settings = {"k": k, "repeats": repeats, "by": by, "targets": ["y"], "data": data}
+    (folder / "crossval.json").write_text(json.dumps({"settings": settings, "scores": scores}))
+    return folder
+
+
+def write_docs(path, n=N):
+    """Write the documents of `write_folder`; long ones have high values."""
+    vocab, gold = spacy.blank("en").vocab, np.random.default_rng(0).normal(size=n)
+    docs = []
+    for i in range(n):
+        doc = Doc(vocab, words=["word"] * round(20 + 5 * gold[i]))
+        doc.cats["y"] = gold[i]
+        doc.user_data.update(id=f"d{i}", group=f"g{i // 2}")
+        docs.append(doc)
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return str(path)
+
+
+def test_scores_and_differences(tmp_path):
+    folder = write_folder(tmp_path / "cv", {"weak": 1.0, "good": 0.2})
+    found = compare(folder, n_resamples=200)
+    table = pd.read_csv(folder / "predictions.csv")
+    squared = (table["good"] - table["gold"]) ** 2
+    metrics = found.metrics.set_index("model")
+    assert list(metrics.index) == ["weak", "good", MEAN]
+    assert metrics.loc["good", "mse"] == pytest.approx(squared.mean())
+    assert (metrics["n"] == N).all()
+    assert (metrics["n_groups"] == N // 2).all()
+    assert len(found.folds) == 3 * 2 * K
+    one = found.folds.query("model == 'good' and repeat == 1 and fold == 2").iloc[0]
+    is_one = (table["repeat"] == 1) & (table["fold"] == 2)
+    assert one["mse"] == pytest.approx(squared[is_one].mean())
+    assert one["n"] == is_one.sum()
+    row = found.differences.set_index(["model", "baseline"]).loc[("good", "weak")]
+    wide = found.folds.pivot(index=["repeat", "fold"], columns="model", values="mse")
+    by_fold = (wide["good"] - wide["weak"]).to_numpy()
+    assert row["mse_folds"] == pytest.approx(by_fold.mean())
+    half = t_quantile(0.975, 5) * np.sqrt(by_fold.var(ddof=1) * (1 / 6 + 20 / 40))
+    assert row["mse_folds_high"] - row["mse_folds"] == pytest.approx(half)
+    (sentence,) = found.verdicts["sentence"]
+    assert "On 60 documents in cross-validation (3 folds by group, 2 repeats), good" in sentence
+    assert "; over folds " in sentence
+    written = {path.name: path for path in write_comparison(found, tmp_path / "report")}
+    content = json.loads(written["comparison.json"].read_text())
+    first = content["folds"][0]
+    assert {"model", "target", "repeat", "fold", "n", "r2", "mse"} <= set(first)
+    assert content["crossval"]["repeats"] == 2
+    markdown = written["comparison.md"].read_text()
+    assert "R², good" in markdown
+    assert "corrected resampled t" in markdown
+
+
+def test_a_difference_is_sure_only_if_both_intervals_say_so(tmp_path):
+    folder = write_folder(tmp_path / "cv", {"weak": 0.5, "good": 0.4}, k=2, repeats=1, n=400)
+    found = compare(folder, n_resamples=500)
+    row = found.differences.iloc[0]
+    assert row["r2_difference_low"] > 0 > row["r2_folds_low"]
+    assert "which may be chance, more than weak" in found.verdicts["sentence"][0]
+
+
+@pytest.mark.parametrize("by", ["group", "time"])
+def test_baselines_are_fitted_in_each_fold(tmp_path, by):
+    data = write_docs(tmp_path / "all.spacy")
+    folder = write_folder(tmp_path / "cv", {"good": 0.2}, by=by, repeats=1, data=data)
+    found = compare(folder, n_resamples=100)
+    assert list(found.metrics["model"]) == ["good", MEAN, LINE]
+    assert found.metrics["n"].iloc[0] == (45 if by == "time" else N)
+    predictions = found.predictions().set_index("id")
+    table = pd.read_csv(folder / "predictions.csv").set_index("id")
+    gold = pd.Series(np.random.default_rng(0).normal(size=N), [f"d{i}" for i in range(N)])
+    fold = table["fold"].reindex(gold.index, fill_value=-1)
+    for number in range(K):
+        train = gold[fold < number] if by == "time" else gold[fold != number]
+        test = predictions.loc[fold[fold == number].index]
+        np.testing.assert_allclose(test[MEAN], train.mean())
+    # Length gives the value away, in the documents that each line was fitted to, too.
+    assert found.metrics.set_index("model").loc[LINE, "r2"] > 0.9
+    assert any("good does not surely beat a line" in warning for warning in found.warnings)
+
+
+def test_other_models_of_the_same_folds(tmp_path):
+    first = write_folder(tmp_path / "a", {"good": 0.2})
+    second = write_folder(tmp_path / "b", {"weak": 1.0})
+    found = compare(first, [str(second)], n_resamples=100)
+    assert list(found.metrics["model"])[:2] == ["good", "weak"]
+    table = pd.read_csv(second / "predictions.csv")
+    expected = ((table["weak"] - table["gold"]) ** 2).mean()
+    assert found.metrics["mse"][1] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="both have a model 'good'"):
+        compare(first, [str(first)])
+    other = write_folder(tmp_path / "c", {"weak": 1.0}, k=4)
+    with pytest.raises(ValueError, match="c has other folds than .*a, as for the id"):
+        compare(first, [str(other)])
+    data = write_docs(tmp_path / "train.spacy")
+    with pytest.raises(ValueError, match="b is a cross-validation, which has documents of its own"):
+        compare(data, [str(second)])
+
+
+def edit(folder, change):
+    table = pd.read_csv(folder / "predictions.csv").astype(object)
+    change(table).to_csv(folder / "predictions.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="fold"), "has no column 'fold'. It has: target, id"),
+        (lambda t: t.drop(columns="good"), "has no predictions. Expected a column for each model"),
+        (lambda t: pd.concat([t, t[3:4]]), "the id '.*' is there twice for 'y'"),
+        (lambda t: t.replace({"good": {t["good"][4]: "n/a"}}), "row 5, column 'good': found 'n/a'"),
+        (lambda t: t.replace({"gold": {t["gold"][0]: ""}}), "row 1, .*Expected an observed value"),
+        (lambda t: t.rename(columns={"good": MEAN}), "'training mean'. The name is taken"),
+    ],
+)
+def test_malformed_predictions(tmp_path, change, message):
+    folder = write_folder(tmp_path / "cv", {"good": 0.2})
+    edit(folder, change)
+    with pytest.raises(ValueError, match=message):
+        read_crossval([folder])
+
+
+def test_malformed_settings_and_a_failed_model(tmp_path):
+    folder = write_folder(tmp_path / "cv", {"good": 0.2, "bad": 0.3})
+    edit(folder, lambda t: t.assign(bad=t["bad"].where(t.index != 7)))
+    found = compare(folder, n_resamples=100).metrics.set_index("model")
+    assert np.isnan(found.loc["bad", "r2"])
+    with pytest.raises(ValueError, match="Expected no --train"):
+        compare(folder, train=folder)
+    (folder / "crossval.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"crossval.json is not what `crossval` writes"):
+        compare(folder)
+
+
+def test_the_command_spares_the_folder(tmp_path):
+    folder = write_folder(tmp_path / "cv", {"good": 0.2, "weak": 1.0})
+    before = (folder / "predictions.csv").read_bytes()
+    arguments = ["bertreg", "compare", str(folder), "--resamples", "100", "--output"]
+    failed = CliRunner().invoke(app, [*arguments, str(folder)])
+    assert failed.exit_code == 1
+    assert "predictions.csv is the input, too" in " ".join(failed.output.split())
+    assert (folder / "predictions.csv").read_bytes() == before
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "report")])
+    assert result.exit_code == 0, result.output
+    assert "cross-validation (3 folds by group, 2 repeats)" in " ".join(result.output.split())
+    assert (tmp_path / "report" / "comparison.json").is_file()
+
+
+def test_t_interval_by_hand():
+    # Two tables of Student's t.
+    assert t_quantile(0.975, 1) == pytest.approx(12.7062, abs=1e-4)
+    assert t_quantile(0.975, 4) == pytest.approx(2.7764, abs=1e-4)
+    assert t_quantile(0.95, 29) == pytest.approx(1.6991, abs=1e-4)
+    low, high = corrected_t_interval(np.array([0.1, 0.2, 0.3]), 0.5)
+    assert (low + high) / 2 == pytest.approx(0.2)
+    assert (high - low) / 2 == pytest.approx(4.3027 * 0.1 * np.sqrt(1 / 3 + 1 / 2), rel=1e-4)
+    assert np.isnan(corrected_t_interval(np.array([0.1]), 0.5)).all()
+    assert np.isnan(corrected_t_interval(np.array([0.1, np.nan]), 0.5)).all()
