@@ -18,8 +18,23 @@ from .terminal import print_table
 def calibrate_cli(
     pipeline: Pipeline,
     data: Annotated[
-        Path, typer.Argument(help="Documents of neither training nor test set, a .spacy file")
-    ],
+        Path | None,
+        typer.Argument(help="Documents of neither training nor test set, a .spacy file"),
+    ] = None,
+    folds: Annotated[
+        Path | None,
+        typer.Option("--from", help="In place of DATA, a folder that crossval wrote"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which model of --from was trained as PIPELINE was, if it has several"),
+    ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option(
+            help="Days after which a calibration document counts half, for later documents"
+        ),
+    ] = None,
     level: Annotated[float, typer.Option(help="Share of values that intervals are to hold")] = 0.9,
     method: Annotated[
         str | None,
@@ -36,15 +51,24 @@ def calibrate_cli(
     code: Code = None,
 ) -> None:
     """
-    Give a trained pipeline prediction intervals (split conformal): doc._.interval holds a low and a
-    high end for each target, between which LEVEL of the values of new documents are, if these are
-    like the calibration documents.
+    Give a trained pipeline prediction intervals (split conformal, or from the errors of a
+    cross-validation): doc._.interval holds a low and a high end for each target, between which
+    LEVEL of the values of new documents are, if these are like the calibration documents.
     """
     from ..comparison.calibrate import calibrate
 
     setup_gpu(gpu_id, silent=True)
     import_code(code)
-    table = calibrate(pipeline, data, level=level, method=method, output=output)
+    table = calibrate(
+        pipeline,
+        data,
+        level=level,
+        method=method,
+        output=output,
+        folds=folds,
+        model=model,
+        half_life=half_life,
+    )
     shown = table.drop(columns=["seen", "checked"])
     print_table(shown.map(lambda v: f"{v:.3f}" if isinstance(v, float) else v), shown.shape[1])
     for name in table.loc[~table["checked"], "component"].unique():

@@ -16,6 +16,7 @@ from ..pipeline.regressor import Regressor
 from ..targets.gold import gold_values
 from ..targets.intervals import Calibration, check_level, default_method
 from ..targets.predictions import Predictions
+from .out_of_fold import age_weights, calibrate_from_folds
 from .test_set import read_docs
 
 # A few texts, such as headlines, may come up again by chance. They are left out.
@@ -24,23 +25,32 @@ LARGEST_SHARE_SEEN = 0.05
 
 def calibrate(
     pipeline: str | Path,
-    data: str | Path,
+    data: str | Path | None = None,
     *,
     level: float = 0.9,
     method: str | None = None,
     output: str | Path | None = None,
+    folds: str | Path | None = None,
+    model: str | None = None,
+    half_life: float | None = None,
 ) -> pd.DataFrame:
     """Fit the widths of the prediction intervals of a pipeline's regressors, so that each new
     document's `doc._.interval` contains its value with the probability `level`.
 
     pipeline (str | Path): The trained pipeline's folder, or its package.
-    data (str | Path): The calibration documents, a .spacy file: neither those that the pipeline was
-        trained on, nor those that it is tested on.
+    data (str | Path | None): The calibration documents, a .spacy file: neither those that the
+        pipeline was trained on, nor those that it is tested on. None with `folds`.
     level (float): Between 0 and 1.
     method (str | None): "plain", "normalised" or "quantiles", see `Calibration`; None for the one
         that uses most of what the model predicts.
     output (str | Path | None): Folder to write the pipeline to, new, empty, or of a pipeline with
         the same components; None for the same folder. Other files in it stay.
+    folds (str | Path | None): In place of `data`, a folder that `crossval` wrote, of models that
+        were trained as the pipeline was: see `calibrate_from_folds`. No document is spent on
+        calibration.
+    model (str | None): Which of its models; None if it has one.
+    half_life (float | None): After how many days a calibration document counts half as much as the
+        latest, for documents that come later; None for the same weight.
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
         `n` documents, `seen` (documents left out, as a training document has the same text),
         `checked` (whether the component has fingerprints of all its training texts, so that it can
@@ -50,17 +60,35 @@ def calibrate(
         else. Nothing is written.
     """
     check_level(level)
-    read_docs(data)  # for its errors: spaCy's reader takes an empty file without a word
+    if (data is None) == (folds is None):
+        raise ValueError("Expected either calibration documents, or a cross-validation (--from).")
+    if model is not None and folds is None:
+        raise ValueError(f"model is {model!r}, and there is no cross-validation to find it in.")
+    if folds is not None and method not in (None, "plain"):
+        raise ValueError(
+            f"The method is {method!r}. Expected plain: a cross-validation keeps predictions only."
+        )
+    if data is not None:
+        read_docs(data)  # for its errors: spaCy's reader takes an empty file without a word
     nlp = spacy.load(pipeline)
     if output is None and not Path(pipeline).is_dir():
         raise ValueError(f"{pipeline} is a package. Expected --output, a folder to write to.")
     folder = Path(pipeline if output is None else output)
     check_output(nlp, folder)
-    examples = list(Corpus_v1(data)(nlp))
+    examples = [] if data is None else list(Corpus_v1(data)(nlp))
     rows: list[dict[str, Any]] = []
     for name, component in nlp.pipeline:
         if isinstance(component, Regressor):
-            rows += _calibrate(nlp, name, component, examples, str(data), level, method)
+            if folds is None:
+                seen = _calibrate(
+                    nlp, name, component, examples, str(data), level, method, half_life
+                )
+            else:
+                seen = 0
+                component.calibration = calibrate_from_folds(
+                    component, name, Path(folds), model, level, half_life
+                )
+            rows += _describe(name, component, seen, folds is not None)
     if not rows:
         raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
     write_pipeline(nlp, folder)
@@ -75,7 +103,9 @@ def _calibrate(
     data: str,
     level: float,
     method: str | None,
-) -> list[dict[str, Any]]:
+    half_life: float | None,
+) -> int:
+    """Calibrate a regressor with new documents, and count those that were left out."""
     seen = component.was_trained_on([eg.reference for eg in examples])
     if seen.mean() > LARGEST_SHARE_SEEN:
         raise ValueError(
@@ -87,17 +117,29 @@ def _calibrate(
     predictions = predict_docs(nlp, name, new)
     gold = component.scale.scale(gold_values(new, component.targets))
     chosen = method or default_method(predictions)
-    calibration = Calibration.fit(predictions, gold, level, chosen, component.targets)
-    component.calibration = calibration
+    weights = None
+    if half_life is not None:
+        times = [eg.reference.user_data.get("time") for eg in new]
+        weights = age_weights(times, half_life, data)
+    component.calibration = Calibration.fit(
+        predictions, gold, level, chosen, component.targets, weights
+    )
+    return int(seen.sum())
+
+
+def _describe(name: str, component: Regressor, seen: int, of_folds: bool) -> list[dict[str, Any]]:
+    calibration = component.calibration
+    if calibration is None:
+        return []
     return [
         {
             "component": name,
             "target": target,
-            "method": chosen,
-            "level": level,
+            "method": calibration.method,
+            "level": calibration.level,
             "n": calibration.n[i],
-            "seen": int(seen.sum()),
-            "checked": component.record.has_all_hashes,
+            "seen": seen,
+            "checked": of_folds or component.record.has_all_hashes,
             "width": calibration.widths[i],
         }
         for i, target in enumerate(component.targets)

@@ -67,7 +67,7 @@ def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
         documents or folds; two models have one name.
     """
     first = Path(folders[0])
-    settings, n_train = _read_settings(first)
+    settings, n_train = read_settings(first)
     table = read_out_of_fold(first)
     for folder in map(Path, folders[1:]):
         table = _join(table, read_out_of_fold(folder), first, folder)
@@ -151,7 +151,14 @@ def read_out_of_fold(folder: Path) -> pd.DataFrame:
     return table.astype({"repeat": np.int64, "fold": np.int64})
 
 
-def _read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, int], int]]:
+def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, int], int]]:
+    """Read crossval.json.
+
+    folder (Path): What `crossval` wrote.
+    RETURNS (tuple): Its settings; and by target, repeat and fold, on how many documents models were
+        trained, those that chose the best epoch included.
+    RAISES (ValueError, FileNotFoundError): It is missing, or not as `crossval` writes it.
+    """
     path = folder / SETTINGS_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a folder that `crossval` wrote.")

@@ -46,6 +46,7 @@ class Calibration:
         level: float,
         method: str,
         targets: Sequence[str],
+        weights: Floats | None = None,
     ) -> "Calibration":
         """Find how wide intervals must be to hold their promise on calibration documents.
 
@@ -55,6 +56,10 @@ class Calibration:
         level (float): Between 0 and 1.
         method (str): One of `METHODS`.
         targets (Sequence[str]): Their names, for the errors.
+        weights (ndarray | None): How much each document counts beside a new one, which counts 1,
+            shape (documents,); None for the same. They must not depend on the values: then the
+            level is missed by no more than documents of much weight differ from new ones (Barber,
+            Candès, Ramdas & Tibshirani 2023, Annals of Statistics 51:816-845).
         RETURNS (Calibration): The calibration.
         RAISES (ValueError): The model does not predict what the method takes, the level is out of
             range, or a target has too few values for the level.
@@ -64,16 +69,10 @@ class Calibration:
         nonconformity = np.maximum(low - gold, gold - high) / unit
         widths, n = [], []
         for target, column in zip(targets, nonconformity.T, strict=True):
-            known = np.sort(column[~np.isnan(column)])
-            # One place beyond the plain quantile, since the new document could be anywhere.
-            place = math.ceil(round((len(known) + 1) * level, 9))
-            if place > len(known):
-                raise ValueError(
-                    f"{len(known)} documents with a known value for {target!r} are too few for "
-                    f"intervals of level {level:g}. Expected "
-                    f"{math.ceil(round(level / (1 - level), 9))} or more."
-                )
-            widths.append(float(known[place - 1]))
+            is_known = ~np.isnan(column)
+            known = column[is_known]
+            own = np.ones(len(known)) if weights is None else weights[is_known]
+            widths.append(_quantile(known, own, level, target))
             n.append(len(known))
         return cls(method, level, tuple(widths), tuple(n))
 
@@ -121,6 +120,24 @@ def is_inside(gold: Floats, intervals: Floats) -> NDArray[np.bool_]:
     """
     low, high = intervals.T
     return (low <= gold) & (gold <= high)
+
+
+def _quantile(values: Floats, weights: Floats, level: float, target: str) -> float:
+    """Find the least value up to which there is the wished share of all weight, a new document's
+    weight of 1, which could be anywhere, included."""
+    order = np.argsort(values, kind="stable")
+    up_to = np.cumsum(weights[order])
+    total = float(up_to[-1]) if len(values) else 0.0
+    # Rounded, as 0.9 times 10 is not 9 in floating point.
+    place = int(np.searchsorted(np.round(up_to, 9), round((total + 1) * level, 9)))
+    if place >= len(values):
+        counted = "" if np.all(weights == 1) else f", which count as {total:.1f} by their weights,"
+        raise ValueError(
+            f"{len(values)} documents with a known value for {target!r}{counted} are too few for "
+            f"intervals of level {level:g}. Expected "
+            f"{math.ceil(round(level / (1 - level), 9))} or more."
+        )
+    return float(values[order[place]])
 
 
 def _band(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats]:

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
+from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
 from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.crossval_folder import read_crossval
 from spacy_bertreg.comparison.files import write_comparison
@@ -196,3 +197,52 @@ def test_t_interval_by_hand():
     assert (high - low) / 2 == pytest.approx(4.3027 * 0.1 * np.sqrt(1 / 3 + 1 / 2), rel=1e-4)
     assert np.isnan(corrected_t_interval(np.array([0.1]), 0.5)).all()
     assert np.isnan(corrected_t_interval(np.array([0.1, np.nan]), 0.5)).all()
+
+
+def simulate_crossval(rng, n, k, repeats, beta):
+    """Cross-validate ridge regressions on half and on all of the variables that matter.
+
+    RETURNS (tuple): The difference of their MSE in each fold, the difference that each pair of
+        models really has, and of each document the mean difference of squared errors.
+    """
+    p = len(beta)
+    x = rng.normal(size=(n, p))
+    y = x @ beta + rng.normal(size=n)
+    by_fold, true, by_document = [], [], np.zeros(n)
+    for _ in range(repeats):
+        fold = rng.permutation(n) % k
+        for number in range(k):
+            test = fold == number
+            squared, risk = [], []
+            for n_used in (p // 2, p):
+                used = x[~test, :n_used]
+                penalised = used.T @ used + 10 * np.eye(n_used)
+                fitted = np.r_[np.linalg.solve(penalised, used.T @ y[~test]), np.zeros(p - n_used)]
+                squared.append((y[test] - x[test] @ fitted) ** 2)
+                risk.append(1 + ((fitted - beta) ** 2).sum())
+            by_document[test] += (squared[0] - squared[1]) / repeats
+            by_fold.append((squared[0] - squared[1]).mean())
+            true.append(risk[0] - risk[1])
+    return np.array(by_fold), true, by_document
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "least"), [(100, 0.75), (300, 0.85)])
+def test_coverage_of_the_true_difference(n, least):
+    """Data drawn anew and models refitted: what docs/comparison.md says of both intervals."""
+    rng, k, repeats, n_data = np.random.default_rng(n), 5, 3, 500
+    beta = rng.normal(size=40) / np.sqrt(40)
+    found = [simulate_crossval(rng, n, k, repeats, beta) for _ in range(n_data)]
+    truth = np.mean([true for _, true, _ in found])
+    hits = {"t": 0, "bootstrap": 0}
+    for seed, (by_fold, _, by_document) in enumerate(found):
+        low, high = corrected_t_interval(by_fold, 1 / (k - 1))
+        hits["t"] += low <= truth <= high
+        bootstrap = Bootstrap(np.zeros(n), list(map(str, range(n))), n_resamples=300, seed=seed)
+        low, high = interval(bootstrap.means([by_document])[0])
+        hits["bootstrap"] += low <= truth <= high
+    share = {name: n_hits / n_data for name, n_hits in hits.items()}
+    print(f"{n} documents: the true difference in MSE is held in {share}")  # noqa: T201
+    assert 0.92 <= share["t"] <= 0.98
+    # It knows nothing of other training sets.
+    assert least <= share["bootstrap"] <= 0.93

@@ -56,6 +56,38 @@ def test_too_few_documents_and_unknown_values():
         Calibration.fit(predictions, gold, 0.9, "plain", ["y"])
 
 
+def test_weights_of_one_change_nothing_and_weights_of_none_leave_out():
+    predictions, gold = simulate(100)
+    plain = Calibration.fit(predictions, gold, 0.9, "plain", ["y"])
+    assert Calibration.fit(predictions, gold, 0.9, "plain", ["y"], np.ones(100)) == plain
+    wild = gold.copy()
+    wild[60:] *= 1000
+    some = predictions.select(np.arange(100) < 60)
+    weighted = Calibration.fit(predictions, wild, 0.9, "plain", ["y"], 1.0 * (np.arange(100) < 60))
+    assert weighted.widths == Calibration.fit(some, gold[:60], 0.9, "plain", ["y"]).widths
+    with pytest.raises(ValueError, match=r"100 .* count as 5.0 by their weights, are too few"):
+        Calibration.fit(predictions, gold, 0.9, "plain", ["y"], np.full(100, 0.05))
+
+
+def test_weights_that_fall_with_age_hold_more_where_errors_grow():
+    generator, held = np.random.default_rng(0), []
+    scale = np.linspace(0.5, 2, 400)
+    zeros = np.zeros((400, 1))
+    for _ in range(200):
+        errors = scale[:, None] * generator.normal(size=(400, 1))
+        later = 2 * generator.normal(size=200)
+        row = []
+        for weights in (None, 0.5 ** (np.arange(400)[::-1] / 40)):
+            fitted = Calibration.fit(
+                Predictions(zeros, zeros), errors, 0.9, "plain", ["y"], weights
+            )
+            row.append((np.abs(later) <= fitted.widths[0]).mean())
+        held.append(row)
+    plain, weighted = np.mean(held, axis=0)
+    assert plain < 0.82
+    assert 0.87 < weighted < 0.93
+
+
 @pytest.mark.parametrize(
     ("level", "method", "message"),
     [

@@ -1,0 +1,176 @@
+"""See what intervals from out-of-fold errors hold, beside split conformal ones and CV+.
+
+    python benchmarks/check_cv_intervals.py --corpus projects/conflict/corpus/conflict \\
+        --lexicon assets/vader_lexicon.txt
+
+First on simulated data: ridge regressions on 100 documents with 40 variables, data drawn anew each
+time. CV+ takes the predictions of all models of the folds for each new document (Barber et al.
+2021, Annals of Statistics 49:486-507); `calibrate --from` takes those of one model of all documents.
+Then on the test documents of a corpus, which is split by time, with a dictionary.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import spacy
+from spacy.language import Language
+from spacy.training import Example
+
+from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
+from spacy_bertreg.comparison.out_of_fold import age_weights
+from spacy_bertreg.data.corpus import Corpus_v1
+from spacy_bertreg.targets.gold import gold_values
+from spacy_bertreg.targets.intervals import Calibration
+from spacy_bertreg.targets.predictions import Predictions
+
+K = 5
+HALF_LIVES = (None, 730.0, 365.0, 180.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--corpus", type=Path, help="folder of train, dev and test.spacy")
+    parser.add_argument("--lexicon", type=Path, help="the given list of terms")
+    parser.add_argument("--readout", default="gradient_boosting")
+    parser.add_argument("--level", type=float, default=0.9)
+    parser.add_argument("--data-sets", type=int, default=1000, help="simulated ones")
+    args = parser.parse_args()
+    make_printing_safe()
+    print(simulate(args.data_sets, args.level).round(3).to_string(index=False))
+    if args.corpus is not None:
+        table = check_corpus(args.corpus, args.lexicon, args.readout, args.level)
+        print(table.round(3).to_string(index=False))
+
+
+def simulate(n_data: int, level: float, n: int = 100, p: int = 40) -> pd.DataFrame:
+    """RETURNS (DataFrame): For each kind of interval and penalty, what is held and the mean width,
+    over 200 new documents of each data set."""
+    rows = []
+    for penalty in (0.1, 10.0):
+        rng, held = np.random.default_rng(0), []
+        beta = rng.normal(size=p) / np.sqrt(p)
+        for _ in range(n_data):
+            x, new = rng.normal(size=(n, p)), rng.normal(size=(200, p))
+            y, y_new = x @ beta + rng.normal(size=n), new @ beta + rng.normal(size=200)
+            for kind, (low, high) in ridge_intervals(x, y, new, penalty, level).items():
+                inside = ((low <= y_new) & (y_new <= high)).mean()
+                held.append((kind, inside, np.mean(high - low)))
+        table = pd.DataFrame(held, columns=["intervals", "held", "width"])
+        means = table.groupby("intervals", sort=False).mean().reset_index()
+        rows.append(means.assign(penalty=penalty))
+    return pd.concat(rows)
+
+
+def ridge_intervals(
+    x: np.ndarray, y: np.ndarray, new: np.ndarray, penalty: float, level: float
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """RETURNS (dict): By kind, the low and the high ends for the new documents."""
+
+    def fit(rows: np.ndarray) -> np.ndarray:
+        gram = x[rows].T @ x[rows] + penalty * np.eye(x.shape[1])
+        return np.linalg.solve(gram, x[rows].T @ y[rows])
+
+    def width(errors: np.ndarray) -> float:
+        zeros = np.zeros((len(errors), 1))
+        return Calibration.fit(
+            Predictions(zeros, zeros), errors[:, None], level, "plain", ["y"]
+        ).widths[0]
+
+    n = len(y)
+    fold = np.arange(n) % K
+    models = np.array([fit(fold != number) for number in range(K)])
+    errors = np.abs(y - (x * models[fold]).sum(axis=1))
+    whole = new @ fit(np.ones(n, dtype=bool))
+    half = fit(np.arange(n) < n // 2)
+    split = width(np.abs(y - x @ half)[n // 2 :])
+    of_all = width(errors)
+    by_document = new @ models[fold].T
+    place = int(np.ceil(level * (n + 1))) - 1
+    return {
+        "split": (new @ half - split, new @ half + split),
+        "out of fold, one model": (whole - of_all, whole + of_all),
+        "CV+": (
+            np.sort(by_document - errors, axis=1)[:, n - 1 - place],
+            np.sort(by_document + errors, axis=1)[:, place],
+        ),
+    }
+
+
+def check_corpus(corpus: Path, lexicon: Path | None, readout: str, level: float) -> pd.DataFrame:
+    """RETURNS (DataFrame): For each way to calibrate, what is held of the test set's values."""
+    nlp = spacy.blank("en")
+    train, dev, test = (
+        list(Corpus_v1(corpus / f"{split}.spacy")(nlp)) for split in ("train", "dev", "test")
+    )
+    known = [*train, *dev]
+
+    def fit(examples: list[Example]) -> Language:
+        own = spacy.blank("en")
+        component: Any = own.add_pipe("dictionary_regressor", config={"readout": readout})
+        settings = {"lexicon": lexicon, "learn": "elastic_net", "context": "en"}
+        component.initialize(lambda: examples, nlp=own, **settings)
+        return own
+
+    times = [eg.reference.user_data["time"] for eg in known]
+    period = pd.qcut(pd.to_datetime(pd.Series(times)).rank(method="first"), K + 1, labels=False)
+    months = pd.factorize(np.array([eg.reference.user_data["group"] for eg in known], dtype=object))
+    shuffled = np.random.default_rng(0).permutation(len(months[1])) % K
+    of_group = shuffled[months[0]]
+    of_time = period.to_numpy() - 1
+    ways: dict[str, tuple[np.ndarray, Callable[[int], np.ndarray]]] = {
+        "out of fold, by month": (of_group, lambda number: of_group != number),
+        "out of fold, by time": (of_time, lambda number: of_time < number),
+    }
+    first, whole = fit(train), fit(known)
+    rows = []
+    of_dev = np.arange(len(known)) >= len(train)
+    errors = {"split, dev": (np.r_[np.zeros(len(train)), residuals(first, dev)], of_dev, first)}
+    for name, (fold, is_train) in ways.items():
+        values = np.zeros(len(known))
+        for number in range(K):
+            model = fit([eg for eg, use in zip(known, is_train(number), strict=True) if use])
+            place = np.flatnonzero(fold == number)
+            values[place] = residuals(model, [known[i] for i in place])
+        errors[name] = (values, fold >= 0, whole)
+    groups = [str(eg.reference.user_data["group"]) for eg in test]
+    for name, (values, used, model) in errors.items():
+        new = residuals(model, test)
+        for half_life in HALF_LIVES:
+            own = [time for time, use in zip(times, used, strict=True) if use]
+            weights = None if half_life is None else age_weights(own, half_life, str(corpus))
+            zeros = np.zeros((int(used.sum()), 1))
+            gold = values[used][:, None]
+            try:
+                fitted = Calibration.fit(
+                    Predictions(zeros, zeros), gold, level, "plain", ["y"], weights
+                )
+            except ValueError as error:
+                print(name, half_life, error)
+                continue
+            width = fitted.widths[0]
+            inside = (np.abs(new) <= width).astype(float)
+            low, high = interval(Bootstrap(new, groups).means([inside])[0])
+            row = {"calibrated on": name, "n": len(own), "half-life": half_life}
+            row |= {"held": inside.mean(), "low": low, "high": high}
+            row |= {"below": (new < -width).mean(), "above": (new > width).mean()}
+            rows.append(row | {"width": 2 * width})
+    return pd.DataFrame(rows)
+
+
+def residuals(nlp: Language, examples: list[Example]) -> np.ndarray:
+    """RETURNS (ndarray): Observed values less predictions, shape (documents,)."""
+    target = nlp.get_pipe("dictionary_regressor").targets[0]
+    docs = nlp.pipe([eg.reference.text for eg in examples])
+    predicted = np.array([doc.cats[target] for doc in docs])
+    return gold_values(examples, [target])[:, 0] - predicted
+
+
+if __name__ == "__main__":
+    main()
