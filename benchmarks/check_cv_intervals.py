@@ -5,7 +5,7 @@
 
 First on simulated data: ridge regressions on 100 documents with 40 variables, data drawn anew each
 time. CV+ takes the predictions of all models of the folds for each new document (Barber et al.
-2021, Annals of Statistics 49:486-507); `calibrate --from` takes those of one model of all documents.
+2021, Annals of Statistics 49:486-507); `calibrate --from` takes those of one model of all of them.
 Then on the test documents of a corpus, which is split by time, with a dictionary.
 """
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ..data.tables.columns import check_cells
 from ..evaluation.metrics import Floats
 from .models import COSTS, LINE, MEAN, Model, Run, fit_line
-from .test_set import TestSet, read_test_set
+from .test_set import TestSet, iterate_docs, make_test_set
 
 SETTINGS_FILE, PREDICTIONS_FILE = "crossval.json", "predictions.csv"
 DOCUMENT_COLUMNS = ("target", "id", "group", "repeat", "fold", "gold")
@@ -174,6 +175,16 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, in
         raise ValueError(f"{path} is not what `crossval` writes: {error!r}.") from error
 
 
+def find_documents(data: Any) -> list[Path]:
+    """Find the .spacy files that were cross-validated: `data` of the settings, or train.spacy and
+    dev.spacy in that folder. An empty list if they are not there any more."""
+    if not isinstance(data, str) or not data:
+        return []
+    path = Path(data)
+    files = [path / "train.spacy", path / "dev.spacy"] if path.is_dir() else [path]
+    return [file for file in files if file.is_file()]
+
+
 def _join(table: pd.DataFrame, other: pd.DataFrame, first: Path, folder: Path) -> pd.DataFrame:
     """Put another cross-validation's models beside those of the first."""
     names = [name for name in other.columns if name not in DOCUMENT_COLUMNS]
@@ -194,12 +205,12 @@ def _join(table: pd.DataFrame, other: pd.DataFrame, first: Path, folder: Path) -
 
 def _documents(table: pd.DataFrame, folder: Path, data: Any) -> TestSet:
     """Collect the documents, from the file that was cross-validated if it is still there."""
-    if isinstance(data, str) and Path(data).is_file():
-        documents = read_test_set(data)
+    if files := find_documents(data):
+        documents = make_test_set(chain.from_iterable(map(iterate_docs, files)), str(data))
         if unknown := set(table["id"]) - set(documents.ids):
             raise ValueError(
                 f"{data} has no document {min(unknown)!r}, which {folder} predicts. Expected the "
-                "file that was cross-validated."
+                "documents that were cross-validated."
             )
         return documents
     first = table.drop_duplicates("id")

@@ -65,7 +65,8 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
 
 def _csv(table: pd.DataFrame) -> str:
     # Before 3.11.9, Python puts a field with a lone carriage return in no quotes.
-    has_return = table.map(lambda value: "\r" in str(value)).any(axis=None)
+    texts = table.select_dtypes(exclude="number")
+    has_return = texts.map(lambda value: "\r" in str(value)).any(axis=None)
     return table.to_csv(
         index=False, quoting=csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
     )

@@ -1,6 +1,7 @@
 """Calibrate a regressor with the out-of-fold predictions of a cross-validation."""
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from ..evaluation.metrics import Floats
 from ..pipeline.regressor import Regressor
 from ..targets.intervals import Calibration
 from ..targets.predictions import Predictions
-from .crossval_folder import DOCUMENT_COLUMNS, read_out_of_fold, read_settings
-from .test_set import read_docs
+from .crossval_folder import DOCUMENT_COLUMNS, find_documents, read_out_of_fold, read_settings
+from .test_set import iterate_docs
 
 
 def calibrate_from_folds(
@@ -68,17 +69,15 @@ def calibrate_from_folds(
     weights = np.full(len(ids), 1 / table["repeat"].nunique())
     if half_life is not None:
         data = read_settings(folder)[0].get("data")
-        if not isinstance(data, str) or not Path(data).is_file():
+        files = find_documents(data)
+        if not files:
             raise ValueError(
                 f"--half-life takes the dates of the documents, and {data}, which {folder} is of, "
-                "is not there. Expected the file where it was."
+                "is not there. Expected it where it was."
             )
-        docs = read_docs(data)
-        times = {
-            str(doc.user_data.get("id", i)): doc.user_data.get("time")
-            for i, doc in enumerate(docs, start=1)
-        }
-        weights *= age_weights([times.get(one) for one in ids], half_life, data)
+        docs = enumerate(chain.from_iterable(map(iterate_docs, files)), start=1)
+        times = {str(d.user_data.get("id", place)): d.user_data.get("time") for place, d in docs}
+        weights *= age_weights([times.get(one) for one in ids], half_life, str(data))
     calibration = Calibration.fit(
         Predictions(values, scaled),
         component.scale.scale(gold),

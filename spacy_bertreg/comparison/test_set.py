@@ -1,6 +1,6 @@
 """The documents that models are compared on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,53 +62,66 @@ def read_test_set(path: str | Path) -> TestSet:
     RAISES (ValueError, FileNotFoundError): There is no such file, it can't be read, it has no
         documents, or two have the same id.
     """
-    return make_test_set(read_docs(path), str(path))
+    return make_test_set(iterate_docs(path), str(path))
 
 
-def make_test_set(docs: Sequence[Doc], path: str) -> TestSet:
-    """Make a test set of documents.
+def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
+    """Make a test set of documents, as `convert` writes them.
 
-    docs (Sequence[Doc]): The documents.
+    docs (Iterable[Doc]): The documents.
     path (str): Where they are from.
-    RETURNS (TestSet): They.
+    RETURNS (TestSet): The test set.
     RAISES (ValueError): Two have the same id.
     """
-    ids = [str(doc.user_data.get("id", place)) for place, doc in enumerate(docs, start=1)]
+    ids: list[str] = []
+    groups, texts, covariates, lengths, gold = [], [], [], [], []
     places: dict[str, int] = {}
-    for place, name in enumerate(ids, start=1):
+    # One at a time: of a million, the documents are larger than all that is kept of them.
+    for place, doc in enumerate(docs, start=1):
+        name = str(doc.user_data.get("id", place))
         if places.setdefault(name, place) != place:
             raise ValueError(
                 f"{path}: documents {places[name]} and {place} both have the id {name!r}. Expected "
                 "a different id for each."
             )
-    texts = [doc.text for doc in docs]
-    groups = [str(d.user_data.get("group", i)) for d, i in zip(docs, ids, strict=True)]
+        ids.append(name)
+        groups.append(str(doc.user_data.get("group", name)))
+        texts.append(doc.text)
+        covariates.append(doc.user_data.get(COVARIATES))
+        lengths.append(count_words([doc]))
+        gold.append(dict(observed_values(doc)))
     if groups == texts:
         # As older versions of `convert` kept equal texts together. No text is to be written out as
         # the name of a group.
         groups = first_ids(texts, ids)
     # A target that some documents don't have is NaN there.
-    gold = pd.DataFrame([dict(observed_values(d)) for d in docs], range(len(docs)), dtype=float)
-    covariates = [doc.user_data.get(COVARIATES) for doc in docs]
-    return TestSet(path, ids, groups, texts, covariates, count_words(docs), gold)
+    values = pd.DataFrame(gold, range(len(ids)), dtype=float)
+    return TestSet(path, ids, groups, texts, covariates, np.concatenate(lengths), values)
 
 
 def read_docs(path: str | Path) -> list[Doc]:
-    """Read the documents of a .spacy file.
+    """Read the documents of a .spacy file, as `iterate_docs` does, into a list."""
+    return list(iterate_docs(path))
+
+
+def iterate_docs(path: str | Path) -> Iterator[Doc]:
+    """Read the documents of a .spacy file one by one.
 
     path (str | Path): The file.
-    RETURNS (list[Doc]): Its documents, in a vocabulary of their own.
+    YIELDS (Doc): Its documents, in a vocabulary of their own.
     RAISES (ValueError, FileNotFoundError): It is missing, has no documents, or is no such file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")
+    is_empty = True
     try:
-        docs = list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
+        for doc in DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab):
+            is_empty = False
+            yield doc
     except Exception as error:  # zlib's, msgpack's and NumPy's own, by what is broken
         raise ValueError(f"{path} can't be read as a .spacy file: {error}") from error
-    if not docs:
+    if is_empty:
         raise ValueError(f"{path} has no documents.")
-    return docs
 
 
 def count_words(docs: Sequence[Doc]) -> NDArray[np.int64]:
