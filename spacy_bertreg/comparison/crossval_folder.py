@@ -79,11 +79,11 @@ def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
             raise ValueError(f"{first} has a model {name!r}. The name is taken. Expected another.")
     documents = _documents(table, first, data)
     places = {name: place for place, name in enumerate(documents.ids)}
-    table["place"] = [places[name] for name in table["id"]]
+    place_of_row = np.array([places[name] for name in table["id"]])
     runs: dict[str, dict[str, Run]] = {name: {} for name in names}
     folds = {}
     for (target, repeat), rows in table.groupby(["target", "repeat"], sort=False):
-        place = rows["place"].to_numpy()
+        place = place_of_row[rows.index]
         fold = np.full(len(documents.ids), -1)
         fold[place] = rows["fold"]
         folds[str(target), int(repeat)] = fold

@@ -128,6 +128,20 @@ def test_baselines_are_fitted_in_each_fold(tmp_path, by):
     assert any("good does not surely beat a line" in warning for warning in found.warnings)
 
 
+def test_without_the_documents(tmp_path):
+    # Any name of a model will do; and by time, no baseline can be fitted to the first period.
+    folder = write_folder(tmp_path / "cv", {"place": 0.2, "weak": 1.0}, by="time", repeats=1)
+    found = compare(folder, n_resamples=100)
+    assert list(found.metrics["model"]) == ["place", "weak"]
+    table = pd.read_csv(folder / "predictions.csv")
+    expected = ((table["place"] - table["gold"]) ** 2).mean()
+    assert found.metrics["mse"][0] == pytest.approx(expected)
+    assert "(3 folds by time), place predicts y best" in found.verdicts["sentence"][0]
+    table.drop(columns="weak").to_csv(folder / "predictions.csv", index=False)
+    (sentence,) = compare(folder, n_resamples=100).verdicts["sentence"]
+    assert sentence.endswith(").")
+
+
 def test_other_models_of_the_same_folds(tmp_path):
     first = write_folder(tmp_path / "a", {"good": 0.2})
     second = write_folder(tmp_path / "b", {"weak": 1.0})
