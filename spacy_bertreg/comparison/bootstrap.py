@@ -18,6 +18,8 @@ from .rank_correlation import RankCorrelation
 LEVEL = 0.95
 # With fewer, there is nothing to draw, and no interval.
 FEWEST_GROUPS = 2
+# Counts of groups in draws that are made at once. It changes no number.
+COUNTS_HELD = 2**20
 # The metrics of a comparison, with their titles: those of `spacy evaluate`, and beside R² what it
 # would be if the reader could move and stretch the predictions afterwards. A shift in level between
 # training and test set is an error in R², and none in r².
@@ -35,7 +37,7 @@ METRIC_TITLES = {
 class Bootstrap:
     """Draws from a test set, on which models are evaluated.
 
-    One draw is held at a time: of a million documents, all 2,000 would take 16 GB.
+    Few draws are held at a time: of a million documents, all 2,000 would take 16 GB.
     """
 
     def __init__(
@@ -61,14 +63,15 @@ class Bootstrap:
         """
         rng = np.random.default_rng(self._seed)
         shares = np.full(self.n_groups, 1 / self.n_groups)
-        # The next draw is made while this one is looked at: NumPy lets go of Python's lock.
+        at_once = max(1, COUNTS_HELD // self.n_groups)
+        sizes = [min(at_once, self.n_resamples - i) for i in range(0, self.n_resamples, at_once)]
+        # The next ones are made while these are looked at: NumPy lets go of Python's lock.
         with ThreadPoolExecutor(1) as thread:
-            upcoming = thread.submit(rng.multinomial, self.n_groups, shares)
-            for place in range(1, self.n_resamples + 1):
-                counts = upcoming.result()
-                if place < self.n_resamples:
-                    upcoming = thread.submit(rng.multinomial, self.n_groups, shares)
-                yield counts
+            upcoming = thread.submit(rng.multinomial, self.n_groups, shares, sizes[0])
+            for size in [*sizes[1:], 0]:
+                block = upcoming.result()
+                upcoming = thread.submit(rng.multinomial, self.n_groups, shares, size)
+                yield from block
 
     def metrics(self, predictions: Sequence[Floats]) -> list[dict[str, Floats]]:
         """Compute the metrics of models in each draw.
