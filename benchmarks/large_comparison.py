@@ -9,6 +9,7 @@ too. Each comparison is a process of its own.
 
 import argparse
 import json
+import multiprocessing
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,10 @@ def main() -> None:
     rows = []
     for n in map(int, args.documents.split(",")):
         with tempfile.TemporaryDirectory() as name:
-            sources = (write_texts if args.texts else write_folds)(Path(name), n)
+            # In another process: what this one holds would count as the peak of those it starts.
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                make = write_texts if args.texts else write_folds
+                sources = pool.apply(make, (Path(name), n))
             command = [sys.executable, __file__, "--resamples", str(args.resamples)]
             done = subprocess.run(
                 [*command, "--once", *sources], check=True, stdout=subprocess.PIPE, text=True
