@@ -31,7 +31,7 @@ from scipy.linalg import hadamard
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_bertreg.training.seeds import train_in_process
+from spacy_bertreg.training.jobs import train_in_process
 
 OPTIMIZER, TRANSFORMER = "training.optimizer", "components.transformer.model"
 NORMALIZE = "components.text_regressor.model.tok2vec.normalize"
