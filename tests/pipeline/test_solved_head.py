@@ -54,7 +54,7 @@ def frozen(make_bert, make_examples):
 
 
 def expected(X, gold, weights):
-    """Solve with scikit-learn, for the penalty that generalized cross-validation chooses."""
+    """Solve with scikit-learn, for the penalty that leaving one out chooses."""
     known = ~np.isnan(gold) & (weights > 0)
     X, gold, weights = X[known].astype(float), gold[known], weights[known]
     penalty = fit_ridge(X, gold[:, None], weights)[2][0]
