@@ -17,6 +17,8 @@ from ..training.losses import Loss
 from ..training.ridge import fit_ridge
 
 HEADS = ("auto", "ridge", "random")
+# Standard deviation of a dimension that counts as a constant, as a share of the largest one's.
+CONSTANT = 1e-4
 Floats = NDArray[np.float64]
 
 
@@ -104,7 +106,12 @@ def solve_head(
     response = working_response(loss, gold)
     if response is None:
         return None
-    coefficients, intercepts, penalties = fit_ridge(vectors, response, weights)
+    # Some BERTs have dimensions that hardly vary. With what would be large weights for them, the
+    # head would leap as soon as the BERT learns.
+    least_std = CONSTANT * float(vectors.std(axis=0).max(initial=0.0))
+    coefficients, intercepts, penalties = fit_ridge(
+        vectors, response, weights, least_std=max(least_std, 1e-12)
+    )
     head = model.get_ref("head")
     W = np.zeros((gold.shape[1], loss.n_outputs, vectors.shape[1]))
     b = np.zeros((gold.shape[1], loss.n_outputs))

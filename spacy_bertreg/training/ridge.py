@@ -16,7 +16,12 @@ ROWS = 8192
 
 
 def fit_ridge(
-    features: NDArray[Any], targets: Floats, weights: Floats, penalties: Floats = PENALTIES
+    features: NDArray[Any],
+    targets: Floats,
+    weights: Floats,
+    penalties: Floats = PENALTIES,
+    *,
+    least_std: float = 1e-12,
 ) -> tuple[Floats, Floats, Floats]:
     """Fit linear regressions with a squared penalty on the coefficients of the standardized
     features (Hoerl & Kennard 1970, Technometrics 12:55-67), the penalty chosen for each target by
@@ -28,17 +33,18 @@ def fit_ridge(
     targets (ndarray): Shape (documents, targets), NaN where unknown.
     weights (ndarray): How much each document counts, shape (documents,); 0 for not at all.
     penalties (ndarray): To choose from, as shares of the number of documents.
+    least_std (float): Features whose standard deviation is not above it count as constants.
     RETURNS (tuple[ndarray, ndarray, ndarray]): Coefficients for features as they are, shape
         (features, targets); intercepts, shape (targets,); the chosen penalties, shape (targets,).
         Zeros for a target that no document knows.
     """
-    fits = [_fit_target(features, target, weights, penalties) for target in targets.T]
+    fits = [_fit_target(features, target, weights, penalties, least_std) for target in targets.T]
     coefficients, intercepts, chosen = zip(*fits, strict=True)
     return np.stack(coefficients, axis=1), np.array(intercepts), np.array(chosen)
 
 
 def _fit_target(
-    features: NDArray[Any], target: Floats, weights: Floats, penalties: Floats
+    features: NDArray[Any], target: Floats, weights: Floats, penalties: Floats, least_std: float
 ) -> tuple[Floats, float, float]:
     rows = np.flatnonzero(~np.isnan(target) & (weights > 0))
     n = len(rows)
@@ -48,7 +54,7 @@ def _fit_target(
     means, scatter = _moments(features, target, w, rows)
     mean, center = means[:-1], means[-1]
     std = np.sqrt(np.diag(scatter)[:-1] / n)
-    std = np.where(std > 1e-12, std, np.inf)  # a constant says nothing
+    std = np.where(std > least_std, std, np.inf)  # a constant says nothing
     products, covariances = scatter[:-1, :-1] / np.outer(std, std), scatter[:-1, -1] / std
     # Squares of the singular values of the standardized features, and their right vectors.
     squares, vectors = np.linalg.eigh(products)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import spacy
+import torch
 from conftest import train
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.preprocessing import StandardScaler
@@ -351,3 +352,20 @@ def test_wrong_settings(frozen, make_bert, make_examples):
     assert not component.is_solved
     with pytest.raises(ValueError, match="not known how the loss TwoOutputs starts"):
         start(nlp, examples, "ridge")
+
+
+def test_dimensions_that_hardly_vary_get_no_weight(make_bert, make_examples):
+    """MiniLM has some. Their weights would be huge, and fine-tuning would diverge at once."""
+    nlp = make_bert()
+    examples = make_examples(nlp, N)
+    transformer = nlp.get_pipe("transformer").model
+    transformer.initialize()
+    norm = transformer.layers[0].shims[0]._model.encoder.layer[-1].output.LayerNorm
+    with torch.no_grad():
+        norm.weight[:3], norm.bias[:3] = 1e-8, 0.0
+    start(nlp, examples, "ridge")
+    X = vectors(nlp, [eg.predicted for eg in examples])
+    assert 0 < X.std(axis=0)[:3].max() < 1e-6
+    W = head(nlp)[:, :-1]
+    assert not W[:, :3].any()
+    assert W.any()
