@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import srsly
 from conftest import ROOT
-from weasel.util.config import substitute_project_variables
+from weasel.util.config import load_project_config, substitute_project_variables
 
 FOLDERS = [".", *sorted(f"projects/{path.parent.name}" for path in ROOT.glob("projects/*/*.yml"))]
 PROJECTS = {
@@ -47,6 +47,12 @@ def normalize(folder: str, path: str) -> str:
 
 def is_inside(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}/")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_weasel_takes_it(folder):
+    """It refuses, for one, a workflow with the name of a command."""
+    load_project_config(ROOT / folder)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def check_conflict(folder: Path) -> None:
 
 def check_freezing(folder: Path) -> None:
     table = pd.read_csv(folder / "report/smoke/freezing.csv")
-    assert table["level"].tolist()[::2] == ["head only", "all but embeddings", "all"]
+    assert table["level"].tolist()[::2] == ["head only", "LoRA", "all but embeddings", "all"]
     assert table["trained"].is_monotonic_increasing
     assert table["r2"].nunique() >= 4
     assert (folder / "report/smoke/freezing.png").read_bytes().startswith(b"\x89PNG")

@@ -314,16 +314,7 @@ def run(*words):
 @pytest.mark.slow
 def test_killed_ten_times(data, tmp_path):
     words = [data, f"cnn={ROOT / 'configs' / 'tok2vec.cfg'}", f"ridge={DICTIONARY}"]
-    words += [
-        "--epochs",
-        2,
-        "--folds",
-        4,
-        "--repeats",
-        2,
-        "--paths.lexicon",
-        GIVEN["paths.lexicon"],
-    ]
+    words += ["--epochs", 1, "--folds", 3, "--paths.lexicon", GIVEN["paths.lexicon"]]
     words += ["--initialize.components.dictionary_regressor.learn", "null"]
     start = time.monotonic()
     subprocess.run(run(*words, "--output", tmp_path / "whole"), check=True)

@@ -166,20 +166,3 @@ def test_a_solved_head_takes_one_evaluation(folder, tiny_bert):
             heads.append(head.get_param("W").tobytes() + head.get_param("b").tobytes())
     assert nlp.get_pipe("text_regressor").was_trained_on(list(texts)).all()
     assert len(set(heads)) == 1
-
-
-@pytest.mark.slow
-def test_ray_trains_the_same(folder, tmp_path):
-    pytest.importorskip("ray")
-    predictions = {}
-    for engine, seeds in (("ray", "0,1"), ("local", "1")):
-        result = run(
-            *(ROOT / "configs" / "tok2vec.cfg", tmp_path / engine, "--data", folder / "corpus"),
-            *("--seeds", seeds, "--epochs", 2, "--engine", engine),
-        )
-        assert result.returncode == 0, said(result)
-        nlp = spacy.load(tmp_path / engine / "seed-1" / "model-last")
-        docs = nlp.pipe(["Shelling killed ten soldiers.", "A calm month.", "Nobody died."])
-        predictions[engine] = [doc.cats["severity"] for doc in docs]
-    assert predictions["ray"] == predictions["local"]
-    assert sorted(path.name for path in (tmp_path / "ray").glob("seed-*")) == ["seed-0", "seed-1"]
