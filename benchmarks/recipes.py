@@ -188,7 +188,8 @@ def print_recipes(table: pd.DataFrame, names: list[str]) -> None:
                 f"{name} less {first}: {gain.mean():+.3f} (se {gain.sem():.3f}), from "
                 f"{gain.min():+.3f} ({gain.idxmin()}) to {gain.max():+.3f} ({gain.idxmax()})"
             )
-        print("standard deviation over seeds:", spread[names].round(3).to_dict())
+        if table["seed"].nunique() > 1:
+            print("standard deviation over seeds:", spread[names].round(3).to_dict())
     seconds = table.groupby("recipe")["seconds"].sum()
     print(
         "seconds:", (seconds[names] / seconds[first]).round(2).to_dict(), f"of {seconds[first]:.0f}"
