@@ -69,6 +69,7 @@ KNOBS: dict[str, dict[str, Any]] = {
 FROZEN = {f"{TRANSFORMER}.freeze": "all"}
 RECIPES: dict[str, dict[str, Any]] = {
     "0.1.0": FIRST,
+    "normalized": FIRST | {NORMALIZE: True},
     "frozen": FIRST | FROZEN,
     "frozen, normalized": FIRST | FROZEN | {NORMALIZE: True},
 }

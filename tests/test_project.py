@@ -95,8 +95,13 @@ def test_frozen_and_full_differ_only_in_what_their_lines_say(folder):
         for name in ("frozen", "full")
     )
     differing = [(a, b) for a, b in zip(frozen, full, strict=True) if a != b]
-    assert differing == [("training/frozen", "training/full"), ("all", "none")]
+    names, freeze, normalize = differing
+    assert (names, freeze) == (("training/frozen", "training/full"), ("all", "none"))
     assert frozen[frozen.index("all") - 1] == "--components.transformer.model.freeze"
+    # Each gets the vectors that it is better with.
+    assert normalize == ("true", "false")
+    place = frozen.index("true") - 1
+    assert frozen[place] == "--components.text_regressor.model.tok2vec.normalize"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-2:]))
