@@ -22,7 +22,7 @@ from spacy.training import Example
 
 from spacy_bertreg.cli.terminal import make_printing_safe
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
-from spacy_bertreg.comparison.out_of_fold import age_weights
+from spacy_bertreg.comparison.fold_calibration import age_weights
 from spacy_bertreg.data.corpus import Corpus_v1
 from spacy_bertreg.targets.gold import gold_values
 from spacy_bertreg.targets.intervals import Calibration

@@ -50,7 +50,7 @@ def compare_cli(
     much, and how sure that is.
     """
     from ..comparison.compare import compare
-    from ..comparison.crossval_folder import crossval_files
+    from ..comparison.crossval_files import crossval_files
     from ..comparison.files import check_output, write_comparison
     from ..comparison.models import MEAN, find_models
     from ..comparison.tables import (

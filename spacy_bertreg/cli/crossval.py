@@ -73,7 +73,7 @@ def crossval_cli(
     --NAME.components.transformer.model.freeze all.
     """
     from ..comparison.crossval import cross_validate
-    from ..comparison.crossval_scores import fold_table
+    from ..comparison.crossval_trainings import summarize_folds
 
     import_code(code)
     setup_gpu(gpu_id, silent=True)
@@ -101,7 +101,7 @@ def crossval_cli(
     except KeyboardInterrupt:
         msg.warn("Stopped. The same command goes on from here.")
         raise typer.Exit(130) from None
-    print_table(fold_table(output), n_left=2)
+    print_table(summarize_folds(output), n_left=2)
     msg.good("Wrote predictions.csv and crossval.json", str(output))
 
 

@@ -16,7 +16,7 @@ from ..pipeline.regressor import Regressor
 from ..targets.gold import gold_values
 from ..targets.intervals import Calibration, check_level, default_method
 from ..targets.predictions import Predictions
-from .out_of_fold import age_weights, calibrate_from_folds
+from .fold_calibration import age_weights, calibrate_from_folds
 from .test_set import read_docs
 
 # A few texts, such as headlines, may come up again by chance. They are left out.

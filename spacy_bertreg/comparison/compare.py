@@ -10,7 +10,8 @@ import pandas as pd
 
 from ..data.tables.kinds import TableOptions
 from .bootstrap import LEVEL
-from .crossval_folder import CrossValidation, is_crossval, read_crossval
+from .crossval_files import is_crossval
+from .crossval_models import CrossValidation, read_crossval
 from .fold_scores import FOLD_COLUMNS, compare_folds, score_folds
 from .models import Model, baselines, find_models, read_models
 from .score_models import score_models

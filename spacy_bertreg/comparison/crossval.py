@@ -23,12 +23,12 @@ from .crossval_files import (
     FOLDS,
     PARTS,
     check_crossval_folder,
-    describe_run,
     find_data,
-    read_crossval,
+    read_finished,
     write_crossval,
 )
-from .crossval_scores import Training, check_names, predictions_table, score_folds
+from .crossval_run import describe_run
+from .crossval_trainings import Training, check_names, predictions_table, score_trainings
 from .test_set import TestSet, make_test_set, read_docs
 
 
@@ -96,7 +96,11 @@ def cross_validate(
             )
     output = Path(output)
     paths = {name: Path(path) for name, path in configs.items()}
-    files = find_data(Path(data))
+    if not (files := find_data(data)):
+        raise FileNotFoundError(
+            f"{data} is not there, or has no train.spacy. Expected a .spacy file, or a folder of "
+            "them, as `convert` writes it."
+        )
     check_names(paths)
     check_engine(engine)
     check_crossval_folder(output, [*files, *paths.values()])
@@ -141,7 +145,7 @@ def cross_validate(
 
     place = output.resolve()
     with locked(place / FOLDS):
-        if (done := read_crossval(place, run)) is not None:
+        if (done := read_finished(place, run)) is not None:
             if holds_run(place / FOLDS, run.identity):
                 # It was killed after it had written all.
                 clear(place / FOLDS)
@@ -159,7 +163,7 @@ def cross_validate(
             on_progress=on_progress,
         )
         table = predictions_table(documents, trainings, results, _group_names(docs, documents))
-        scores = score_folds(documents, trainings, results)
+        scores = score_trainings(documents, trainings, results)
         write_crossval(place, run, table, scores)
         clear(place / FOLDS)
     return table

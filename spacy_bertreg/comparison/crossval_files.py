@@ -1,110 +1,51 @@
 """The folder of a cross-validation: predictions.csv, crossval.json, and folds/ until it is done."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-from spacy.util import dict_to_dot
-from thinc.api import Config
 
-from ..data.files import check_files, check_folder, hash_file, hash_folder, write_whole
-from ..training.epochs import learns_by_steps
-from ..training.jobs import load_config
+from ..data.files import check_files, check_folder, write_whole
+from ..data.tables.columns import check_cells
 from ..training.resume import describe_changes, is_ours
+
+if TYPE_CHECKING:
+    from .crossval_run import CrossvalRun
 
 PREDICTIONS, ABOUT, FOLDS = "predictions.csv", "crossval.json", "folds"
 FILES = (ABOUT, PREDICTIONS)
+# Files of a data folder that are cross-validated.
 PARTS = ("train", "dev")
-# Stand in a config for documents that are not chosen yet.
-MARKS = {f"paths.{name}": f"<{name}>" for name in PARTS}
-# Packages whose versions the predictions depend on.
-PACKAGES = (
-    *("spacy-bertreg", "spacy", "spacy-transformers", "thinc", "torch", "transformers"),
-    *("numpy", "pandas"),
-)
+DOCUMENT_COLUMNS = ("target", "id", "group", "repeat", "fold", "gold")
+# What a row of predictions.csv is of.
+KEY = ["target", "repeat", "id"]
 
 
-@dataclass(frozen=True)
-class CrossvalRun:
-    """What a cross-validation is.
-
-    about (dict[str, Any]): Its settings, for crossval.json.
-    identity (dict[str, Any]): All that its results depend on.
-    learns_by_steps (dict[str, bool]): Whether a model does, by name.
-    """
-
-    about: dict[str, Any]
-    identity: dict[str, Any]
-    learns_by_steps: dict[str, bool]
+def is_crossval(path: str | Path) -> bool:
+    """Check whether a path is that of a folder that `crossval` wrote."""
+    return (Path(path) / ABOUT).is_file()
 
 
-def find_data(data: Path) -> list[Path]:
+def crossval_files(paths: Iterable[str | Path]) -> list[Path]:
+    """List the files of those folders that `crossval` wrote."""
+    return [Path(path) / name for path in paths if is_crossval(path) for name in FILES]
+
+
+def find_data(data: str | Path | None) -> list[Path]:
     """Find the files of a cross-validation's documents.
 
-    data (Path): A .spacy file, or a folder with train.spacy and dev.spacy. Its test.spacy is no
-        part of it: a test set is to be used once, when all has been chosen.
-    RETURNS (list[Path]): The files.
-    RAISES (FileNotFoundError): There are none.
+    data (str | Path | None): A .spacy file, or a folder with train.spacy and dev.spacy. Its
+        test.spacy is no part of it: a test set is to be used once, when all has been chosen.
+    RETURNS (list[Path]): The files; empty if there are none, or not any more.
     """
-    if not data.is_dir():
-        if not data.is_file():
-            raise FileNotFoundError(f"{data} does not exist. Expected a .spacy file, or a folder.")
-        return [data]
-    found = [path for name in PARTS if (path := data / f"{name}.spacy").is_file()]
-    if not found:
-        raise FileNotFoundError(f"{data} has no train.spacy. Expected what `convert` writes.")
-    return found
-
-
-def describe_run(
-    data: Path,
-    files: Sequence[Path],
-    configs: Mapping[str, Path],
-    chosen: Mapping[str, Mapping[str, Any]],
-    *,
-    code: Path | None,
-    **settings: Any,
-) -> CrossvalRun:
-    """Describe a cross-validation, for people and to find out whether another is the same.
-
-    data (Path), files (Sequence[Path]): What was asked for, and what `find_data` found.
-    configs (Mapping[str, Path]), chosen (Mapping): By model, its config and the settings that
-        override it.
-    code (Path | None): Python file that is imported.
-    **settings (Any): What else the results depend on, as it is to stand in crossval.json.
-    RETURNS (CrossvalRun): The description.
-    RAISES (ValueError, OSError): A config can't be read, or does not learn from `paths.train`.
-    """
-    read = {name: load_config(path, {**chosen[name], **MARKS}) for name, path in configs.items()}
-    for name, config in read.items():
-        _check_corpora(config, configs[name])
-    hashes = {name: _hash_config(config) for name, config in read.items()}
-    content = {file.name: hash_file(file) for file in files}
-    versions = {name: version(name) for name in PACKAGES}
-    about = {
-        "data": str(data),
-        "data_sha256": content,
-        "configs": {
-            name: {"path": path.as_posix(), "sha256": hashes[name]}
-            for name, path in configs.items()
-        },
-        **settings,
-        "versions": versions,
-    }
-    identity = {
-        **{f"the data's {name} (SHA-256)": value for name, value in content.items()},
-        "the models": list(configs),
-        **{f"the config of {name} (SHA-256)": value for name, value in hashes.items()},
-        "the code's content (SHA-256)": code and hash_file(code),
-        **settings,
-        **{f"the version of {name}": found for name, found in versions.items()},
-    }
-    return CrossvalRun(about, identity, {n: learns_by_steps(c) for n, c in read.items()})
+    if not data:
+        return []
+    path = Path(data)
+    files = [path / f"{name}.spacy" for name in PARTS] if path.is_dir() else [path]
+    return [file for file in files if file.is_file()]
 
 
 def check_crossval_folder(output: Path, inputs: Iterable[Path]) -> None:
@@ -126,7 +67,7 @@ def check_crossval_folder(output: Path, inputs: Iterable[Path]) -> None:
         )
 
 
-def read_crossval(folder: Path, run: CrossvalRun) -> pd.DataFrame | None:
+def read_finished(folder: Path, run: "CrossvalRun") -> pd.DataFrame | None:
     """Read the predictions of a cross-validation that is done already.
 
     folder (Path): Its folder.
@@ -150,34 +91,80 @@ def read_crossval(folder: Path, run: CrossvalRun) -> pd.DataFrame | None:
             raise ValueError(f"{folder / name} is there already, and was not written by this.")
     if describe_changes(before, run.identity) or not (folder / PREDICTIONS).is_file():
         return None
-    return read_predictions_csv(folder)
+    return read_out_of_fold(folder)
 
 
-def read_predictions_csv(folder: Path) -> pd.DataFrame:
-    """Read the predictions of a cross-validation, to the last digit."""
-    # As text: an id may look like a number, or be called "NA".
-    kinds = dict.fromkeys(("target", "id", "group"), str)
-    table = pd.read_csv(
-        folder / PREDICTIONS,
-        dtype=kinds,
-        keep_default_na=False,
-        na_values={},
-        float_precision="round_trip",
-    )
-    for name in table.columns[5:]:
-        table[name] = pd.to_numeric(table[name]).astype(float)
-    return table
+def read_out_of_fold(folder: Path) -> pd.DataFrame:
+    """Read the out-of-fold predictions of a cross-validation.
+
+    folder (Path): What `crossval` wrote.
+    RETURNS (DataFrame): The columns `DOCUMENT_COLUMNS` and one for each model, NaN for what is not
+        finite; a row for each target, repeat and document that is in a fold.
+    RAISES (ValueError, FileNotFoundError): It is missing, or not as `crossval` writes it.
+    """
+    path = folder / PREDICTIONS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected it from `crossval`.")
+    texts = dict.fromkeys(("target", "id", "group"), str)
+    try:
+        table = pd.read_csv(
+            path, dtype=texts, keep_default_na=False, na_values={}, float_precision="round_trip"
+        )
+    except ValueError as error:
+        raise ValueError(f"{path} is not a CSV file: {error}") from error
+    if missing := [name for name in DOCUMENT_COLUMNS if name not in table]:
+        raise ValueError(
+            f"{path} has no column {missing[0]!r}. It has: {', '.join(map(str, table.columns))}. "
+            f"Expected {', '.join(DOCUMENT_COLUMNS)} and one for each model."
+        )
+    for name in table.columns.difference(texts):
+        # An empty cell is a model's undefined prediction, or the fold of a document in none.
+        numbers = pd.to_numeric(table[name], errors="coerce").astype(float)
+        check_cells(table[name], numbers.isna() & (table[name] != ""), path, "a number")
+        table[name] = numbers.replace([np.inf, -np.inf], np.nan)
+    table = table[table["fold"] >= 0].reset_index(drop=True)
+    if table.empty or table.shape[1] == len(DOCUMENT_COLUMNS):
+        raise ValueError(f"{path} has no predictions. Expected a column for each model, and rows.")
+    check_cells(table["gold"], table["gold"].isna(), path, "an observed value")
+    twice = table.duplicated(KEY)
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise ValueError(f"{path}: the id {row['id']!r} is there twice for {row['target']!r}.")
+    return table.astype({"repeat": np.int64, "fold": np.int64})
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, int], int]]:
+    """Read crossval.json.
+
+    folder (Path): What `crossval` wrote.
+    RETURNS (tuple): Its settings; and by target, repeat and fold, on how many documents models were
+        trained, those that chose the best epoch included.
+    RAISES (ValueError, FileNotFoundError): It is missing, or not as `crossval` writes it.
+    """
+    path = folder / ABOUT
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a folder that `crossval` wrote.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        n_train = {
+            (str(row["target"]), int(row["repeat"]), int(row["fold"])): int(row["n_train"])
+            + int(row.get("n_dev") or 0)
+            for row in content["scores"]
+        }
+        return dict(content["settings"]), n_train
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not what `crossval` writes: {error!r}.") from error
 
 
 def write_crossval(
-    folder: Path, run: CrossvalRun, table: pd.DataFrame, scores: list[dict[str, Any]]
+    folder: Path, run: "CrossvalRun", table: pd.DataFrame, scores: list[dict[str, Any]]
 ) -> None:
     """Write what a cross-validation found, both files or none.
 
     folder (Path): Its folder.
     run (CrossvalRun): What it is.
     table (DataFrame): The predictions.
-    scores (list[dict]): What `score_folds` gave.
+    scores (list[dict]): What `score_trainings` gave.
     """
     targets = list(dict.fromkeys(row["target"] for row in scores))
     about = {
@@ -192,31 +179,3 @@ def write_crossval(
             folder / ABOUT: (json.dumps(about, indent=1) + "\n").encode("utf-8"),
         }
     )
-
-
-def _check_corpora(config: Config, path: Path) -> None:
-    """Check that a config reads the documents of a fold, and no others."""
-    for name in PARTS:
-        corpus = config["training"][f"{name}_corpus"]
-        section: Any = config
-        for part in corpus.split("."):
-            section = section[part]
-        if MARKS[f"paths.{name}"] not in dict_to_dot(section).values():
-            raise ValueError(
-                f"{path}: [{corpus}] does not read ${{paths.{name}}}, so it would learn from other "
-                f"documents than those of a fold. Expected path = ${{paths.{name}}} there."
-            )
-
-
-def _hash_config(config: Config) -> str:
-    """Return the SHA-256 of a config, and of the files and pipelines that it names."""
-    total = hashlib.sha256(config.to_str().encode("utf-8"))
-    for value in dict_to_dot(config).values():
-        if not isinstance(value, str) or not value or "\n" in value or len(value) > 1000:
-            continue
-        path = Path(value)
-        if path.is_file():
-            total.update(hash_file(path).encode())
-        elif (path / "config.json").is_file() or (path / "config.cfg").is_file():
-            total.update(hash_folder(path).encode())
-    return total.hexdigest()

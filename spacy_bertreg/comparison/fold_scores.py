@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..evaluation.metrics import Floats, mse, r_squared
 from .bootstrap import LEVEL
-from .crossval_folder import CrossValidation
+from .crossval_models import CrossValidation
 
 FOLD_COLUMNS = ("model", "target", "repeat", "fold", "n", "n_train", "r2", "mse")
 

@@ -22,6 +22,7 @@ from ..pipeline.regressor import find_regressors
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
 from ..training.freeze_report import get_freeze_report, has_weights
+from .crossval_files import is_crossval
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, count_words, read_docs
 
@@ -136,7 +137,7 @@ def read_models(
         test set.
     """
     for _, path in runs:
-        if (Path(path) / "crossval.json").is_file():
+        if is_crossval(path):
             raise ValueError(
                 f"{path} is a cross-validation, which has documents of its own. Expected it in the "
                 "test set's place."

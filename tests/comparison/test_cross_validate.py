@@ -15,7 +15,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.util import load_config
 
 from spacy_bertreg.comparison.crossval import cross_validate
-from spacy_bertreg.comparison.crossval_files import read_predictions_csv
+from spacy_bertreg.comparison.crossval_files import read_out_of_fold
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.data.folds import make_folds
 from spacy_bertreg.evaluation.metrics import mse, r_squared
@@ -69,7 +69,7 @@ def test_every_document_is_predicted_once(finished, data):
     assert frame["gold"].tolist() == [doc.cats["severity"] for doc in docs]
     assert frame.groupby("group")["fold"].nunique().max() == 1
     assert np.isfinite(frame[["ridge", "cased"]]).all(axis=None)
-    pd.testing.assert_frame_equal(read_predictions_csv(folder), frame, check_exact=True)
+    pd.testing.assert_frame_equal(read_out_of_fold(folder), frame, check_exact=True)
     assert sorted(path.name for path in folder.iterdir()) == ["crossval.json", "predictions.csv"]
     assert lines[1] == "training 2 of 6: cased, repeat 1, fold 1"
     assert len(lines) == 6
@@ -231,7 +231,7 @@ def test_folders_of_convert_without_their_test_set(data, tmp_path):
     frame = cross_validate(tmp_path, {"ridge": DICTIONARY}, folds=2, overrides=GIVEN)
     assert len(frame) == 150
     (tmp_path / "train.spacy").unlink()
-    with pytest.raises(FileNotFoundError, match="has no train.spacy"):
+    with pytest.raises(FileNotFoundError, match="or has no train.spacy"):
         cross_validate(tmp_path, MODELS)
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
 from spacy_bertreg.comparison.compare import compare
-from spacy_bertreg.comparison.crossval_folder import read_crossval
+from spacy_bertreg.comparison.crossval_models import read_crossval
 from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.fold_scores import corrected_t_interval, t_quantile
 from spacy_bertreg.comparison.models import LINE, MEAN

@@ -13,10 +13,9 @@ import pandas as pd
 
 from ..data.folds import Fold
 from ..evaluation.metrics import mse, r_squared
+from .crossval_files import ABOUT, DOCUMENT_COLUMNS
 from .models import LINE, MEAN
 from .test_set import TestSet
-
-COLUMNS = ["target", "id", "group", "repeat", "fold", "gold"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,10 @@ def check_names(names: Iterable[str]) -> None:
     if not names:
         raise ValueError("No model is named. Expected at least one, as full=configs/bert.cfg.")
     for name in names:
-        if name in (*COLUMNS, MEAN, LINE) or not re.fullmatch(r"\w[\w-]*", name):
+        if name in (*DOCUMENT_COLUMNS, MEAN, LINE) or not re.fullmatch(r"\w[\w-]*", name):
             raise ValueError(
                 f"A model is named {name!r}. Expected letters, digits, _ and -, and none of "
-                f"{', '.join(COLUMNS)}."
+                f"{', '.join(DOCUMENT_COLUMNS)}."
             )
 
 
@@ -99,7 +98,7 @@ def predictions_table(
     return pd.concat(parts, ignore_index=True)
 
 
-def score_folds(
+def score_trainings(
     documents: TestSet,
     trainings: Sequence[Training],
     results: Mapping[str, Mapping[str, Sequence[float]]],
@@ -144,9 +143,9 @@ def predicted_targets(documents: TestSet, results: Mapping[str, Mapping[str, Any
     return [str(target) for target in documents.gold.columns if target in predicted]
 
 
-def fold_table(folder: Path) -> pd.DataFrame:
+def summarize_folds(folder: Path) -> pd.DataFrame:
     """Summarize a cross-validation for people: R² of each model and target over its folds."""
-    about = json.loads((folder / "crossval.json").read_text(encoding="utf-8"))
+    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     rows = []
     scores = pd.DataFrame(about["scores"])
     for (model, target), group in scores.groupby(["model", "target"], sort=False):

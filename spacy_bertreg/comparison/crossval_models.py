@@ -1,7 +1,6 @@
 """A cross-validation as a set of models: what `crossval` wrote, and baselines on the same folds."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,14 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..data.tables.columns import check_cells
 from ..evaluation.metrics import Floats
+from .crossval_files import DOCUMENT_COLUMNS, KEY, find_data, read_out_of_fold, read_settings
 from .models import COSTS, LINE, MEAN, Model, Run, fit_line
 from .test_set import TestSet, iterate_docs, make_test_set
-
-SETTINGS_FILE, PREDICTIONS_FILE = "crossval.json", "predictions.csv"
-DOCUMENT_COLUMNS = ("target", "id", "group", "repeat", "fold", "gold")
-KEY = ["target", "repeat", "id"]
 
 
 @dataclass(frozen=True)
@@ -46,17 +41,6 @@ class CrossValidation:
         settings = self.settings["crossval"]
         repeats = "" if settings["repeats"] == 1 else f", {settings['repeats']} repeats"
         return f"cross-validation ({settings['k']} folds by {settings['by']}{repeats})"
-
-
-def is_crossval(path: str | Path) -> bool:
-    """Check whether a path is that of a folder that `crossval` wrote."""
-    return (Path(path) / SETTINGS_FILE).is_file()
-
-
-def crossval_files(paths: Iterable[str | Path]) -> list[Path]:
-    """List the files of those folders that `crossval` wrote."""
-    files = (SETTINGS_FILE, PREDICTIONS_FILE)
-    return [Path(path) / name for path in paths if is_crossval(path) for name in files]
 
 
 def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
@@ -113,78 +97,6 @@ def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
     )
 
 
-def read_out_of_fold(folder: Path) -> pd.DataFrame:
-    """Read the out-of-fold predictions of a cross-validation.
-
-    folder (Path): What `crossval` wrote.
-    RETURNS (DataFrame): The columns `DOCUMENT_COLUMNS` and one for each model, NaN for what is not
-        finite; a row for each target, repeat and document that is in a fold.
-    RAISES (ValueError, FileNotFoundError): It is missing, or not as `crossval` writes it.
-    """
-    path = folder / PREDICTIONS_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected it from `crossval`.")
-    texts = dict.fromkeys(("target", "id", "group"), str)
-    try:
-        table = pd.read_csv(
-            path, dtype=texts, keep_default_na=False, na_values={}, float_precision="round_trip"
-        )
-    except ValueError as error:
-        raise ValueError(f"{path} is not a CSV file: {error}") from error
-    if missing := [name for name in DOCUMENT_COLUMNS if name not in table]:
-        raise ValueError(
-            f"{path} has no column {missing[0]!r}. It has: {', '.join(map(str, table.columns))}. "
-            f"Expected {', '.join(DOCUMENT_COLUMNS)} and one for each model."
-        )
-    for name in table.columns.difference(texts):
-        # An empty cell is a model's undefined prediction, or the fold of a document in none.
-        numbers = pd.to_numeric(table[name], errors="coerce").astype(float)
-        check_cells(table[name], numbers.isna() & (table[name] != ""), path, "a number")
-        table[name] = numbers.replace([np.inf, -np.inf], np.nan)
-    table = table[table["fold"] >= 0].reset_index(drop=True)
-    if table.empty or table.shape[1] == len(DOCUMENT_COLUMNS):
-        raise ValueError(f"{path} has no predictions. Expected a column for each model, and rows.")
-    check_cells(table["gold"], table["gold"].isna(), path, "an observed value")
-    twice = table.duplicated(KEY)
-    if twice.any():
-        row = table[twice].iloc[0]
-        raise ValueError(f"{path}: the id {row['id']!r} is there twice for {row['target']!r}.")
-    return table.astype({"repeat": np.int64, "fold": np.int64})
-
-
-def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, int], int]]:
-    """Read crossval.json.
-
-    folder (Path): What `crossval` wrote.
-    RETURNS (tuple): Its settings; and by target, repeat and fold, on how many documents models were
-        trained, those that chose the best epoch included.
-    RAISES (ValueError, FileNotFoundError): It is missing, or not as `crossval` writes it.
-    """
-    path = folder / SETTINGS_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected a folder that `crossval` wrote.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        n_train = {
-            (str(row["target"]), int(row["repeat"]), int(row["fold"])): int(row["n_train"])
-            + int(row.get("n_dev") or 0)
-            for row in content["scores"]
-        }
-        return dict(content["settings"]), n_train
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not what `crossval` writes: {error!r}.") from error
-
-
-def find_documents(data: Any) -> list[Path]:
-    """Find the .spacy files that were cross-validated: `data` of the settings, or train.spacy and
-    dev.spacy in that folder. An empty list if they are not there any more."""
-    if not isinstance(data, str) or not data:
-        return []
-    path = Path(data)
-    files = [path / "train.spacy", path / "dev.spacy"] if path.is_dir() else [path]
-    return [file for file in files if file.is_file()]
-
-
 def _join(table: pd.DataFrame, other: pd.DataFrame, first: Path, folder: Path) -> pd.DataFrame:
     """Put another cross-validation's models beside those of the first."""
     names = [name for name in other.columns if name not in DOCUMENT_COLUMNS]
@@ -205,7 +117,7 @@ def _join(table: pd.DataFrame, other: pd.DataFrame, first: Path, folder: Path) -
 
 def _documents(table: pd.DataFrame, folder: Path, data: Any) -> TestSet:
     """Collect the documents, from the file that was cross-validated if it is still there."""
-    if files := find_documents(data):
+    if files := find_data(data):
         documents = make_test_set(chain.from_iterable(map(iterate_docs, files)), str(data))
         if unknown := set(table["id"]) - set(documents.ids):
             raise ValueError(

@@ -12,7 +12,7 @@ from ..evaluation.metrics import Floats
 from ..pipeline.regressor import Regressor
 from ..targets.intervals import Calibration
 from ..targets.predictions import Predictions
-from .crossval_folder import DOCUMENT_COLUMNS, find_documents, read_out_of_fold, read_settings
+from .crossval_files import DOCUMENT_COLUMNS, find_data, read_out_of_fold, read_settings
 from .test_set import iterate_docs
 
 
@@ -69,7 +69,7 @@ def calibrate_from_folds(
     weights = np.full(len(ids), 1 / table["repeat"].nunique())
     if half_life is not None:
         data = read_settings(folder)[0].get("data")
-        files = find_documents(data)
+        files = find_data(data)
         if not files:
             raise ValueError(
                 f"--half-life takes the dates of the documents, and {data}, which {folder} is of, "
