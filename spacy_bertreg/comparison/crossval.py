@@ -103,6 +103,8 @@ def cross_validate(
         )
     check_names(paths)
     check_engine(engine)
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"epochs is {epochs}. Expected 1 or more.")
     check_crossval_folder(output, [*files, *paths.values()])
     seeds = _seeds_of_repeats(seeds, repeats)
     chosen = overrides_by_config(paths, overrides or {})

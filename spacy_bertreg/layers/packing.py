@@ -44,8 +44,7 @@ class Packed(NamedTuple):
 
 
 def can_pack(transformer: Any) -> bool:
-    """RETURNS (bool): Whether a Hugging Face model reads packed windows. On a GPU, it was not
-    measured."""
+    """Say whether a Hugging Face model reads packed windows. On a GPU, packing was not measured."""
     config = transformer.config
     return (
         config.model_type in MODEL_TYPES

@@ -16,6 +16,8 @@ class BertRegressor(TextEstimator):
         nothing else learns; see docs/freezing.md.
     epochs (int): How often to go over the training texts.
     pooling (str): "mean", "max" or "cls".
+    normalize (bool): Whether only the direction of a text's vector counts, which suits
+        freeze = "all"; see docs/recipes.md.
     transform (str | dict): Of the targets; see docs/outcomes.md.
     bounds (list[float] | dict | None): For the transform "logit".
     precision (str): "float32", "bfloat16" or "auto".
@@ -37,6 +39,7 @@ class BertRegressor(TextEstimator):
         head: str = "auto",
         epochs: int = 3,
         pooling: str = "mean",
+        normalize: bool = False,
         transform: str | dict[str, str] = "standardize",
         bounds: list[float] | dict[str, list[float]] | None = None,
         precision: str = "float32",
@@ -51,6 +54,7 @@ class BertRegressor(TextEstimator):
         self.head = head
         self.epochs = epochs
         self.pooling = pooling
+        self.normalize = normalize
         self.transform = transform
         self.bounds = bounds
         self.precision = precision
@@ -67,6 +71,7 @@ class BertRegressor(TextEstimator):
             "initialize.components.text_regressor.head": self.head,
             "components.transformer.model.precision": self.precision,
             "components.text_regressor.model.tok2vec.pooling": self.pooling,
+            "components.text_regressor.model.tok2vec.normalize": self.normalize,
             "components.text_regressor.transform": self.transform,
             "components.text_regressor.bounds": self.bounds,
         }

@@ -210,6 +210,7 @@ def test_folders_of_others_are_refused(data, tmp_path):
         ({"repeats": 3, "seeds": [1, 2]}, "repeats is 3, with 2 seeds. Expected"),
         ({"seeds": [-1]}, "Expected different whole numbers"),
         ({"engine": "dask"}, "engine is 'dask'. Expected local or ray"),
+        ({"epochs": 0}, "epochs is 0. Expected 1 or more"),
         ({"by": "time"}, "has no time. Expected one in each"),
         ({"folds": 99}, "There are 25 groups, too few for 99 folds"),
         ({"overrides": {"paths.lexicon": "no.csv"}}, "fold 1 failed: .*no.csv"),

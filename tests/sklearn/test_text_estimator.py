@@ -122,9 +122,10 @@ def test_it_is_the_training_of_the_command(data, tiny_bert, tmp_path, monkeypatc
     from spacy_bertreg.training.jobs import train_in_process
 
     monkeypatch.setattr(text_estimator, "train_in_process", keep)
-    model = BertRegressor(tiny_bert, epochs=1, random_state=3).fit(texts, y)
+    model = BertRegressor(tiny_bert, epochs=1, normalize=True, random_state=3).fit(texts, y)
     ((config, seed, epochs, overrides),) = folders
     assert config.parent == CONFIGS
+    assert overrides["components.text_regressor.model.tok2vec.normalize"] is True
     train_seeds(config, tmp_path / "out", seeds=[seed], epochs=epochs, overrides=overrides)
     other = spacy.load(tmp_path / "out" / "model-best")
     expected = [doc.cats["severity"] for doc in other.pipe(texts)]
