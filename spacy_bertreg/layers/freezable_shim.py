@@ -216,7 +216,8 @@ class FreezableShim(HFShim):
         if isinstance(optimizer, EncoderOptimizer):
             if is_finite:
                 blocks = {name: self.blocks[name] for name in learning}
-                optimizer.step_encoder(self.id, learning, blocks, count_blocks(self.blocks))
+                rows = self._word_gradient.rows(self._model)
+                optimizer.step_encoder(self.id, learning, blocks, count_blocks(self.blocks), rows)
             self._word_gradient.clear(self._model)
             self._grad_scaler.update()
         else:

@@ -68,6 +68,20 @@ class WordGradient:
         finally:
             hook.remove()
 
+    def rows(self, model: Any) -> dict[str, torch.Tensor | None]:
+        """Find where the gradient is not 0.
+
+        model (PreTrainedModel): The Hugging Face model.
+        RETURNS (dict[str, Tensor | None]): Of its word embeddings, by the parameter's name, the
+            numbers of the rows; None if that is not known. Empty if they have no gradient, and on
+            a GPU, where this was not measured.
+        """
+        words = _word_embedding(model)
+        if words is None or words.weight.grad is None or words.weight.device.type != "cpu":
+            return {}
+        names = [name for name, p in model.named_parameters() if p is words.weight]
+        return dict.fromkeys(names, self._rows if self._rows is not NO_ROWS else None)
+
     def clear(self, model: Any) -> None:
         """Clear the gradients of a Hugging Face model after its step, and keep the memory of the
         largest."""
@@ -75,7 +89,7 @@ class WordGradient:
         gradient = None if words is None else words.weight.grad
         used, self._rows = self._rows, NO_ROWS
         if gradient is not None and used is not None and len(used):
-            # Clipping multiplies by the norm: if that was not finite, nothing is 0 any more.
+            # Multiplied by what is not finite, as by some ways to clip it, it has no zeros left.
             self._spare = gradient if gradient[used].isfinite().all() else None
             gradient[used] = 0.0
         for parameter in model.parameters():

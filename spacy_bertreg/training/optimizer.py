@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from thinc.api import Optimizer
@@ -12,6 +13,8 @@ from .freezing import EMBEDDINGS
 
 if TYPE_CHECKING:
     import torch
+
+    from .seen_rows import SeenRows
 
 # Number of steps in which a rate that falls to 0 stays about the same.
 FOREVER = 10**15
@@ -31,7 +34,8 @@ def AdamW_v1(
 ) -> "EncoderOptimizer":
     """Make AdamW (Loshchilov & Hutter 2019) as is usual for fine-tuning: rates rise linearly from 0
     over `warmup_steps` and fall linearly to 0 at `total_steps`, and biases and layer norms do not
-    decay. Steps whose gradient is not finite are left out, with a warning.
+    decay; on a CPU, neither do the embeddings of words that have not occurred in training. Steps
+    whose gradient is not finite are left out, with a warning.
 
     encoder_rate (float): Highest rate of the transformer's top block, and of what lies above it.
     head_rate (float): Highest rate of everything else: the heads.
@@ -86,7 +90,13 @@ def AdamW_v1(
 class EncoderOptimizer(Optimizer):
     """thinc's Adam for the heads, and torch's fused AdamW for the transformer."""
 
-    __slots__ = ("_encoder_scale", "_has_reported", "_layer_decay", "_torch_optimizers")
+    __slots__ = (
+        "_encoder_scale",
+        "_has_reported",
+        "_layer_decay",
+        "_seen_rows",
+        "_torch_optimizers",
+    )
 
     def __init__(
         self, learn_rate: Any, *, encoder_scale: float, layer_decay: float, **settings: Any
@@ -102,6 +112,8 @@ class EncoderOptimizer(Optimizer):
         self._encoder_scale = encoder_scale
         self._layer_decay = layer_decay
         self._torch_optimizers: dict[int, torch.optim.AdamW] = {}
+        # By the transformer's id and the name of the table.
+        self._seen_rows: dict[tuple[int, str], SeenRows] = {}
         self._has_reported = False
 
     def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> Any:
@@ -139,6 +151,7 @@ class EncoderOptimizer(Optimizer):
         parameters: "Mapping[str, torch.nn.Parameter]",
         blocks: Mapping[str, str | int],
         n_blocks: int,
+        rows: "Mapping[str, torch.Tensor | None]" = MappingProxyType({}),
     ) -> None:
         """Update a transformer's parameters by their gradients.
 
@@ -148,11 +161,24 @@ class EncoderOptimizer(Optimizer):
             averages begin anew.
         blocks (Mapping[str, str | int]): Block of each parameter.
         n_blocks (int): Number of the transformer's blocks.
+        rows (Mapping[str, Tensor | None]): Of tables with a gradient for few rows, their numbers;
+            None for all. Rows that have had no gradient so far stay as they are.
         """
         import torch
 
+        from .seen_rows import SeenRows
+
         if not parameters:
             return
+        tables = []
+        for name, numbers in rows.items():
+            table = self._seen_rows.get((key, name))
+            if table is None or table.table is not parameters[name]:
+                table = SeenRows(parameters[name])
+                self._seen_rows[key, name] = table
+            table.gather(numbers)
+            tables.append(table)
+            parameters = {**parameters, name: table.part}
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), self.grad_clip or math.inf)
         if not torch.isfinite(norm):
             self._report_not_finite()
@@ -183,7 +209,11 @@ class EncoderOptimizer(Optimizer):
             group["lr"] = self.block_rate(group["block"], n_blocks)
             group["weight_decay"] = self.L2 if group["decays"] else 0.0
             group["betas"], group["eps"] = (self.b1, self.b2), self.eps
+        for table in tables:
+            table.extend_averages(optimizer)
         optimizer.step()
+        for table in tables:
+            table.scatter()
 
     def _report_not_finite(self) -> None:
         if not self._has_reported:
