@@ -21,7 +21,8 @@ from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import find_regressors
 from ..targets.gold import observed_values
 from ..targets.intervals import Calibration
-from ..training.freeze_report import get_freeze_report, has_weights
+from ..training.block_counts import has_weights
+from ..training.freeze_report import get_freeze_report
 from .crossval_files import is_crossval
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, count_words, read_docs

@@ -350,7 +350,8 @@ class TextRegressor(Regressor, TrainablePipe):
         super().finish_update(sgd)
         self._set_smearing()
         self.end_step()
-        from ..training.freeze_report import count_trained_tensors, set_freeze_report
+        from ..training.block_counts import count_trained_tensors  # imports pandas
+        from ..training.freeze_report import set_freeze_report
 
         nlp = self.pipeline()
         if nlp is not None and self._n_reported != (n_trained := count_trained_tensors(nlp)):

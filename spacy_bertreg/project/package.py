@@ -10,7 +10,8 @@ from spacy.cli.package import package as spacy_package
 from ..data.files import check_folder, folder_beside, replace_files
 from ..pipeline.regressor import find_regressors
 from ..scoring.loading import import_code, load_pipeline
-from ..training.freeze_report import get_freeze_report, has_weights
+from ..training.block_counts import has_weights
+from ..training.freeze_report import get_freeze_report
 from .model_card import model_card
 from .precision_check import PrecisionCheck, check_precision
 

@@ -1,7 +1,7 @@
 """Report which parameters of a pipeline learn or have learned, by block, and what has changed from
 the base weights of its transformer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,18 @@ import spacy
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config
 
-from .freezing import SHARED_BLOCKS, TOP, UNUSED, Block, Freeze
-from .lora import name_without_adapters
-
-COLUMNS = ["block", "parameters", "trainable", "share"]
-TITLES = {TOP: "above the blocks", UNUSED: "not used"}
+from .block_counts import (
+    COLUMNS,
+    TITLES,
+    count_by_block,
+    count_head,
+    describe_adapters,
+    find_transformers,
+    get_shim,
+    has_weights,
+    own_parameters,
+)
+from .freezing import UNUSED, Freeze
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def freeze_report(
             raise FileNotFoundError(f"{source} does not exist. Expected a config or a pipeline.")
         config = load_config(source, overrides=overrides or {}, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
-        for model in _transformers(nlp).values():
+        for model in find_transformers(nlp).values():
             model.initialize()
     else:
         nlp = spacy.load(source)
@@ -127,7 +134,7 @@ def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     RAISES (ValueError, ImportError): It has no transformer; or it is to learn with LoRA, and peft
         is not installed.
     """
-    models = _transformers(nlp)
+    models = find_transformers(nlp)
     if not models:
         raise ValueError(f"The pipeline has no transformer. It has: {', '.join(nlp.pipe_names)}.")
     first = next(iter(models))
@@ -136,18 +143,24 @@ def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
     trained_with: list[Freeze | None] = []
     has_trained_heads = False
     if not planned:
-        trained_with = [f for m in models.values() for f in getattr(_shim(m), "trained_with", [])]
+        trained_with = [
+            f for m in models.values() for f in getattr(get_shim(m), "trained_with", [])
+        ]
         has_trained_heads = any(getattr(part, "is_trained", False) for _, part in nlp.pipeline)
     is_trained = bool(trained_with)
-    rows = [_count(model, is_trained, name in frozen) for name, model in models.items()]
-    lora = [part for name, m in models.items() for part in _adapters(m, is_trained, name in frozen)]
+    rows = [count_by_block(model, is_trained, name in frozen) for name, model in models.items()]
+    lora = [
+        part
+        for name, m in models.items()
+        for part in describe_adapters(m, is_trained, name in frozen)
+    ]
     if lora:
         size = sum(part["parameters"] for part in lora)
         rows.append(pd.DataFrame([("LoRA adapters", size, size)], columns=COLUMNS[:3]))
     heads = []
     for name, component in nlp.pipeline:
         if name not in models and getattr(component, "is_trainable", False):
-            size = _n_parameters(component, models[first].get_dim("nO"))
+            size = count_head(component, models[first].get_dim("nO"))
             heads.append((f"head ({name})", size, 0 if name in frozen else size))
     rows.append(pd.DataFrame(heads, columns=COLUMNS[:3]))
     blocks = pd.concat(rows, ignore_index=True)
@@ -170,19 +183,6 @@ def set_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport |
     return report
 
 
-def has_weights(nlp: Language) -> bool:
-    """Say whether the pipeline has a transformer, and its weights."""
-    models = _transformers(nlp)
-    return bool(models) and all(model.transformer is not None for model in models.values())
-
-
-def count_trained_tensors(nlp: Language) -> int:
-    """Count the tensors of the pipeline's transformers that have learned so far, a training's
-    adapters as one more."""
-    shims = [_shim(model) for model in _transformers(nlp).values()]
-    return sum(len(s.trained) + len(s.list_adapters()) for s in shims if hasattr(s, "trained"))
-
-
 def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = None) -> FreezeReport:
     """Compare a trained transformer with its base weights.
 
@@ -195,7 +195,7 @@ def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = No
     import torch
     from transformers import AutoModel
 
-    name, trained = next(iter(_transformers(nlp).items()))
+    name, trained = next(iter(find_transformers(nlp).items()))
     base = base or _config(nlp, name)["name"]
     try:
         # What a checkpoint lacks, transformers draws at random, anew each time.
@@ -207,7 +207,7 @@ def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = No
         ) from error
     before, missing = dict(model.named_parameters()), set(found["missing_keys"])
     rows, not_in_base = [], []
-    for tensor, after in _own_parameters(trained):
+    for tensor, after in own_parameters(trained):
         if tensor in missing:
             not_in_base.append(tensor)
             continue
@@ -228,81 +228,5 @@ def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = No
     return replace(report, changes=changes.astype({"changed": bool}), not_in_base=not_in_base)
 
 
-def _transformers(nlp: Language) -> Mapping[str, Any]:
-    """Find the models of the pipeline's transformers, by name of the component."""
-    models = {name: getattr(component, "model", None) for name, component in nlp.pipeline}
-    return {name: model for name, model in models.items() if hasattr(model, "transformer")}
-
-
-def _shim(model: Any) -> Any:
-    return model.layers[0].shims[0]
-
-
-def _own_parameters(model: Any) -> Iterator[tuple[str, Any]]:
-    """List a transformer's parameters by the names that they have without adapters."""
-    adapters = getattr(_shim(model), "adapters", {})
-    for name, parameter in model.transformer.named_parameters():
-        if name not in adapters:
-            yield name_without_adapters(name), parameter
-
-
-def _adapters(model: Any, is_trained: bool, is_frozen: bool) -> list[dict[str, Any]]:
-    """Describe the adapters of each training so far, or those that would learn."""
-    shim = _shim(model)
-    if not hasattr(shim, "list_adapters"):
-        return []
-    if is_trained:
-        return shim.list_adapters()
-    if is_frozen:
-        return []
-    # A loaded pipeline has none before it is trained.
-    shim.add_adapters()
-    return shim.list_adapters(planned=True)
-
-
 def _config(nlp: Language, name: str) -> dict[str, Any]:
     return nlp.config.interpolate()["components"][name]["model"]
-
-
-def _count(model: Any, is_trained: bool, is_frozen: bool) -> pd.DataFrame:
-    """Count the parameters of each block of a transformer, and those that have learned or would."""
-    shim = _shim(model)
-    found = getattr(shim, "blocks", None) or _find_blocks(model.transformer)
-    blocks = {name_without_adapters(name): block for name, block in found.items()}
-    rows = []
-    for tensor, parameter in _own_parameters(model):
-        block = blocks[tensor]
-        learns = parameter.requires_grad and block != UNUSED and not is_frozen
-        if is_trained and hasattr(shim, "trained"):
-            learns = tensor in shim.trained
-        rows.append((_rank(block), _title(block), parameter.numel(), parameter.numel() * learns))
-    table = pd.DataFrame(rows, columns=["rank", *COLUMNS[:3]])
-    return table.groupby(["rank", "block"]).sum().reset_index()[COLUMNS[:3]]
-
-
-def _find_blocks(encoder: Any) -> dict[str, Block]:
-    from .model_blocks import find_blocks  # imports torch
-
-    return find_blocks(encoder)
-
-
-def _rank(block: Block) -> float:
-    """Get the place of a block in the report, from the bottom up."""
-    if isinstance(block, int):
-        return block
-    return {SHARED_BLOCKS: 0, TOP: float("inf"), UNUSED: float("inf")}.get(block, -1)
-
-
-def _title(block: Block) -> str:
-    return f"block {block + 1}" if isinstance(block, int) else TITLES.get(block, block)
-
-
-def _n_parameters(component: Any, width: int) -> int:
-    """Count a head's parameters; those of an untrained one as for one target."""
-    sizes = [
-        node.get_param(name).size
-        for node in component.model.walk()
-        for name in node.param_names
-        if node.has_param(name)
-    ]
-    return sum(sizes) if sizes else width + 1
