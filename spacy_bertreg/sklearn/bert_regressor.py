@@ -12,6 +12,8 @@ class BertRegressor(TextEstimator):
     transformer (str): Folder or Hugging Face name of the BERT.
     freeze (str | int | list[str]): What does not learn: "none", "all", "embeddings", a number of
         blocks from below, or globs; see docs/freezing.md.
+    lora (dict | None): With freeze = "all", adapters that learn beside it, such as {"rank": 8};
+        see docs/freezing.md. Takes pip install 'spacy-bertreg[peft]'.
     head (str): What the head starts from: "ridge", "random", or "auto" for its solution where
         nothing else learns; see docs/freezing.md.
     epochs (int): How often to go over the training texts.
@@ -36,6 +38,7 @@ class BertRegressor(TextEstimator):
         transformer: str = "sentence-transformers/all-MiniLM-L6-v2",
         *,
         freeze: str | int | list[str] = "none",
+        lora: dict[str, Any] | None = None,
         head: str = "auto",
         epochs: int = 3,
         pooling: str = "mean",
@@ -51,6 +54,7 @@ class BertRegressor(TextEstimator):
     ) -> None:
         self.transformer = transformer
         self.freeze = freeze
+        self.lora = lora
         self.head = head
         self.epochs = epochs
         self.pooling = pooling
@@ -68,6 +72,7 @@ class BertRegressor(TextEstimator):
         return {
             "paths.transformer": str(self.transformer),
             "components.transformer.model.freeze": self.freeze,
+            "components.transformer.model.lora": self.lora,
             "initialize.components.text_regressor.head": self.head,
             "components.transformer.model.precision": self.precision,
             "components.text_regressor.model.tok2vec.pooling": self.pooling,

@@ -132,6 +132,13 @@ def test_it_is_the_training_of_the_command(data, tiny_bert, tmp_path, monkeypatc
     assert model.predict(texts).tolist() == expected
 
 
+def test_adapters_learn(data, tiny_bert):
+    texts, y = data
+    model = BertRegressor(tiny_bert, epochs=1, freeze="all", lora={"rank": 2}).fit(texts, y)
+    (adapters,) = model.nlp_.meta["freeze_report"]["lora"]
+    assert adapters["rank"] == 2
+
+
 @pytest.mark.parametrize(
     ("texts", "y", "message"),
     [
