@@ -1,9 +1,8 @@
 """Cross-validation: folds apart, nothing leaks, a killed run goes on."""
 
 import json
+import multiprocessing
 import shutil
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -308,30 +307,28 @@ def test_a_word_that_gives_the_target_away(tmp_path):
     assert r2["target"] > 0.5
 
 
-def run(*words):
-    return [sys.executable, "-m", "spacy", "bertreg", "crossval", *map(str, words)]
-
-
 @pytest.mark.slow
 def test_killed_ten_times(data, tmp_path):
-    words = [data, f"cnn={ROOT / 'configs' / 'tok2vec.cfg'}", f"ridge={DICTIONARY}"]
-    words += ["--epochs", 1, "--folds", 3, "--paths.lexicon", GIVEN["paths.lexicon"]]
-    words += ["--initialize.components.dictionary_regressor.learn", "null"]
+    models = {"cnn": ROOT / "configs" / "tok2vec.cfg", "ridge": DICTIONARY}
+    settings = {"folds": 3, "epochs": 1, "overrides": GIVEN}
     start = time.monotonic()
-    subprocess.run(run(*words, "--output", tmp_path / "whole"), check=True)
+    cross_validate(data, models, tmp_path / "whole", **settings)
     duration = time.monotonic() - start
-    rng = np.random.default_rng(0)
+    # A fork has imported everything already.
+    fork = multiprocessing.get_context("fork")
+    moments = np.random.default_rng(0).uniform(0, 0.4 * duration, 10)
     n_killed = 0
-    for _ in range(10):
-        process = subprocess.Popen(run(*words, "--output", tmp_path / "killed"))
-        try:
-            # Also before it has begun, and up to what remains to do.
-            process.wait(rng.uniform(0, 0.5 * duration))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            n_killed += 1
-    subprocess.run(run(*words, "--output", tmp_path / "killed"), check=True)
+    for moment in moments:
+        process = fork.Process(
+            target=cross_validate, args=(data, models, tmp_path / "killed"), kwargs=settings
+        )
+        process.start()
+        # Also before it has begun, and up to what remains to do.
+        process.join(moment)
+        process.kill()
+        process.join()
+        n_killed += process.exitcode != 0
+    cross_validate(data, models, tmp_path / "killed", **settings)
     assert n_killed > 2
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 

@@ -95,7 +95,7 @@ def test_without_ray_an_error_names_the_extra(pipeline, many, tmp_path, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("engine", "n"), [("local", 200_000), ("ray", 100_000)])
+@pytest.mark.parametrize(("engine", "n"), [("local", 100_000), ("ray", 50_000)])
 def test_very_many_documents(pipeline, tmp_path, engine, n):
     """In memory that does not grow, and none is lost."""
     psutil = pytest.importorskip("psutil")
