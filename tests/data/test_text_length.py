@@ -17,7 +17,7 @@ from spacy_bertreg.data.text_length import long_texts_v1
 @pytest.fixture
 def data(tmp_path):
     sample = pd.read_csv(SAMPLE)[["text", "severity"]].tail(40)
-    sample.loc[sample.index[2], "text"] = "quiet " * 200_000
+    sample.loc[sample.index[2], "text"] = "internationalization " * 50_000
     sample.to_csv(tmp_path / "long.csv", index=False)
     convert(tmp_path / "long.csv", tmp_path, targets=["severity"], shares=(1, 0, 0))
     return tmp_path / "train.spacy"
