@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
-from ..data.annotations import register_extension
+from ..targets.contributions import set_contributions
 from .lexicon import Lexicon
 from .model import Explanation
 
@@ -30,7 +30,6 @@ def set_spans(
     entries = set(explanation.table.entries.tolist())
     labels = {entry: strings.add(lexicon.terms[entry]) for entry in entries}
     ids = {entry: strings.add(lexicon.categories[entry]) for entry in entries}
-    # Tells a span that was taken from its group from another dictionary's.
     kb_id = strings.add(key)
     contributions = explanation.contributions.T.tolist()
     first = 0
@@ -43,33 +42,5 @@ def set_spans(
         ]
         last = first + len(matches)
         parts = [values[first:last] for values in contributions]
-        attrs = {
-            "base": dict(zip(targets, base, strict=True)),
-            "contributions": dict(zip(targets, parts, strict=True)),
-        }
-        doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=spans)
+        set_contributions(doc, key, spans, targets, base, parts)
         first = last
-
-
-def get_contributions(span: Span) -> dict[str, float] | None:
-    """Get by target what a matched term adds to the prediction; None for another span."""
-    # The group is that of the dictionary which found the term, even if another found it too.
-    group = span.doc.spans.get(span.kb_id_)
-    if group is None or "contributions" not in group.attrs:
-        return None
-    places = [(other.start, other.end, other.label, other.id) for other in group]
-    place = (span.start, span.end, span.label, span.id)
-    if place not in places:
-        return None
-    index = places.index(place)
-    return {target: values[index] for target, values in group.attrs["contributions"].items()}
-
-
-def get_contribution(span: Span) -> float | None:
-    """Get what a matched term adds to the prediction of the first target."""
-    contributions = get_contributions(span)
-    return None if contributions is None else next(iter(contributions.values()))
-
-
-register_extension(Span, "contribution", getter=get_contribution)
-register_extension(Span, "contributions", getter=get_contributions)

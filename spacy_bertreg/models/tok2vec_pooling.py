@@ -13,5 +13,6 @@ def Tok2VecPooling_v1(tok2vec: Model[list[Doc], list[Floats2d]]) -> Model[list[D
         for a document without tokens.
     """
     model: Model = chain(tok2vec, list2ragged(), reduce_mean())
+    model.set_ref("token_vectors", tok2vec)
     model.set_dim("nO", tok2vec.get_dim("nO"))
     return model

@@ -1,0 +1,1 @@
+"""What each part of a text adds to a `text_regressor`'s prediction."""
