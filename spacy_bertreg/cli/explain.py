@@ -1,7 +1,7 @@
 """`python -m spacy bertreg explain`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from wasabi import msg
@@ -9,7 +9,10 @@ from wasabi import msg
 from ..data.files import check_files, write_whole
 from ..scoring.loading import import_code
 from .group import bertreg_cli, plain_errors
-from .options import Code, Component, Pipeline
+from .options import Code, Pipeline
+
+if TYPE_CHECKING:
+    from ..report.explained import ExplainedText
 
 
 @bertreg_cli.command("explain")
@@ -18,46 +21,90 @@ def explain_cli(
     pipeline: Pipeline,
     text: Annotated[str, typer.Argument(help="The text")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file with the terms in colours")
+        Path | None, typer.Option("--output", "-o", help="HTML file with the text in colours")
     ] = None,
-    component: Component = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Another pipeline, beside the first; may be repeated"),
+    ] = None,
+    component: Annotated[
+        str | None, typer.Option(help="Which regressor of the first pipeline, if several")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Which target, if there are several")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="For a text_regressor: integrated_gradients, gradient_x_input, token_vectors or "
+            "occlusion"
+        ),
+    ] = None,
+    observed: Annotated[float | None, typer.Option(help="Observed value, for the page")] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option(help="Covariate of the text, NAME=NUMBER; may be repeated")
+    ] = None,
     code: Code = None,
 ) -> None:
     """
-    Say what each term of a trained dictionary adds to the prediction of a text.
+    Say what each word or term adds to the prediction for a text, by one or several pipelines.
     """
     import spacy
 
-    from ..report.terms import find_dictionary, render_terms
+    from ..report.explained import explain_text
+    from ..report.explained_page import render_explanations
 
-    check_files([output], [pipeline])
+    paths = [pipeline, *(others or [])]
+    check_files([output], paths)
     import_code(code)
-    nlp = spacy.load(pipeline)
-    dictionary = find_dictionary(nlp, component)
-    target = target or dictionary.targets[0]
-    key = dictionary.spans_key
-    if key is None:
-        raise ValueError(
-            f"spans_key is null in [components.{dictionary.name}], so the pipeline keeps no "
-            "terms. Expected a text."
+    covariates = _read_covariates(covariate or [])
+    explained = []
+    for number, path in enumerate(paths):
+        nlp = spacy.load(path)
+        # What is chosen for the first need not be in the others.
+        settings = {"component": component, "method": method} if number == 0 else {}
+        explained.append(
+            explain_text(nlp, text, path, target=target, covariates=covariates, **settings)
         )
-    doc = nlp(text)
-    page = render_terms(doc, target, key)
-    group = doc.spans[key]
-    base = group.attrs["base"][target]
-    contributions = group.attrs["contributions"][target]
-    rows = [("without the terms", "", "", f"{base:.3f}")]
-    for span, value in zip(group, contributions, strict=True):
-        rows.append((span.text, span.label_, span.id_, f"{value:+.3f}"))
-    total = f"{base + sum(contributions):.3f}"
-    place = dictionary.targets.index(target)
-    if dictionary.scale.is_curved[place]:
-        rows.append((f"sum, on the {dictionary.scale.transforms[place]} scale", "", "", total))
-        total = f"{doc.cats[dictionary.output_keys[target]]:.3f}"
-    rows.append(("prediction", "", "", total))
-    files = {} if output is None else {output: page.encode("utf-8")}
+    files = {}
+    if output is not None:
+        files[output] = render_explanations(explained, observed).encode("utf-8")
     write_whole(files)
-    msg.table(rows, header=("Text", "Term", "Category", target), aligns=tuple("lllr"))
-    for path in files:
-        msg.good("Wrote", path)
+    for one in explained:
+        _print(one, n_models=len(explained))
+    for written in files:
+        msg.good("Wrote", written)
+
+
+def _print(explained: "ExplainedText", n_models: int) -> None:
+    what = "words" if explained.method else "terms"
+    rows = [(f"without the {what}", "", "", f"{explained.base:.3f}")]
+    for part in explained.parts:
+        word = explained.text[part.start : part.end]
+        rows.append((word, part.term, part.category, f"{part.value:+.3f}"))
+    for name, value in explained.covariates.items():
+        rows.append((f"covariate {name}", "", "", f"{value:+.3f}"))
+    if abs(explained.error) >= 0.0005:
+        rows.append(("error of the sum", "", "", f"{explained.error:+.3f}"))
+    if explained.scale:
+        total = f"{explained.total + explained.error:.3f}"
+        rows.append((f"sum, on the {explained.scale} scale", "", "", total))
+    rows.append(("prediction", "", "", f"{explained.prediction:.3f}"))
+    header = ["Text", "Term", "Category", explained.target]
+    if explained.method:
+        rows = [(row[0], row[3]) for row in rows]  # type: ignore[misc]
+        header = ["Text", explained.target]
+    if n_models > 1:
+        msg.divider(explained.model)
+    msg.table(rows, header=header, aligns=["l"] * (len(header) - 1) + ["r"])
+
+
+def _read_covariates(given: list[str]) -> dict[str, float]:
+    found = {}
+    for entry in given:
+        name, _, number = entry.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise ValueError(f"--covariate is {entry!r}. Expected NAME=NUMBER, as deaths=3.")
+    return found

@@ -46,7 +46,7 @@ def make_report(folder: str | Path) -> list[Path]:
         ]
         training = [_image(plot, files, folder) for plot in _training_plots(results, folder)]
     unit = comparison["interval"].get("unit", "document")
-    page = _template().render(
+    page = get_template("page.html").render(
         comparison=comparison,
         title=f"Models compared on {path.name}",
         sections=sections,
@@ -141,7 +141,8 @@ def _image(plot: Plot, files: dict[Path, bytes], folder: Path) -> dict[str, Any]
     }
 
 
-def _template() -> Template:
+def get_template(name: str) -> Template:
+    """Get one of this package's templates of pages."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -151,4 +152,4 @@ def _template() -> Template:
     )
     environment.filters.update(FORMATS)
     environment.globals.update(FORMATS, excludes_zero=excludes_zero)
-    return environment.get_template("page.html")
+    return environment.get_template(name)

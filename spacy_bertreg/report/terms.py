@@ -119,7 +119,7 @@ def render_terms(
         )
     base = group.attrs["base"][target]
     marks = [(s.start_char, s.end_char, v) for s, v in zip(group, contributions, strict=True)]
-    joined = [mark for mark in _join_overlaps(marks) if f"{abs(mark[2]):.2f}" != "0.00"]
+    joined = [mark for mark in join_overlaps(marks) if f"{abs(mark[2]):.2f}" != "0.00"]
     greatest = max((abs(value) for *_, value in joined), default=1.0)
     data: dict[str, Any] = {
         "text": doc.text,
@@ -137,7 +137,8 @@ def render_terms(
     )
 
 
-def _join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+def join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    """Join marks (start, end, value) that overlap to one with the sum of their values."""
     joined: list[tuple[int, int, float]] = []
     for start, end, value in sorted(marks):
         if joined and start < joined[-1][1]:

@@ -301,3 +301,16 @@ def test_a_tokenizer_without_its_sentencepiece_file(
     nlp.to_disk(tmp_path / "model")
     texts = texts_of([3, 31])
     assert predict(spacy.load(tmp_path / "model"), texts) == predict(nlp, texts)
+
+
+def test_explanations_add_up(make, family):
+    nlp, examples = make(family)
+    head = nlp.get_pipe("text_regressor").model.get_ref("head")
+    head.set_param("W", head.get_param("W") * 4)
+    docs = list(nlp.pipe([eg.reference.text for eg in examples[:3]]))
+    component = nlp.get_pipe("text_regressor")
+    for method in ("integrated_gradients", "token_vectors"):
+        for doc, explanation in zip(docs, component.explain(docs, method=method), strict=True):
+            assert explanation.prediction[0] == pytest.approx(doc.cats["severity"], abs=1e-4)
+            assert abs(explanation.error[0]) <= 0.01 * component.scale.std[0]
+            assert np.unique(explanation.contributions).size > len(doc) / 2

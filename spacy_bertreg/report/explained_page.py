@@ -1,0 +1,21 @@
+"""The page of one text, as one or several models read it."""
+
+from collections.abc import Sequence
+
+from .explained import ExplainedText, greatest_by_scale, mark_text
+from .page import get_template
+
+
+def render_explanations(texts: Sequence[ExplainedText], observed: float | None = None) -> str:
+    """Make a page of one text: once for each model, with what its words add to the prediction.
+
+    texts (Sequence[ExplainedText]): The text, explained by each model.
+    observed (float | None): The observed value.
+    RETURNS (str): HTML without references to others.
+    """
+    greatest = greatest_by_scale(texts)
+    return get_template("explained.html").render(
+        title=f"{texts[0].target}: why",
+        texts=[(text, mark_text(text, greatest[text.scale])) for text in texts],
+        observed=observed,
+    )
