@@ -1,6 +1,5 @@
 """Explanations by gradients with respect to word embeddings."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,24 +7,28 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
+from .head import Head
 from .parts import Explanation, Floats, RegressorParts, word_units
 from .passes import Pass, TransformerPasses
 
-# Intervals of the path to begin with.
-FIRST_STEPS = 4
-# Most steps there can be; a power of 2.
-MOST_STEPS = 2**16
+# Intervals of the path to begin with, and those that are halved: as far off as this share of the
+# worst.
+FIRST_STEPS, SHARE = 4, 0.25
+# Places on the path are whole numbers from 0 to this.
+END = 2**20
 
 
 @dataclass(frozen=True)
 class IntegratedGradients:
     """Integrate the gradient along the straight path on which each word turns from the mask into
     itself, and covariates from their means into their values (Sundararajan, Taly & Yan 2017, ICML).
-    Base and contributions sum to the prediction as far as the integral is exact: the number of
-    steps doubles, for the texts that need it, until they do.
+    Base and contributions sum to the prediction as far as the integral is exact.
+
+    The trapezoidal rule is refined where it is off, and only for the texts that need it: the
+    predictions at the ends of an interval say what its integral must be.
 
     tolerance (float): Largest error of the sum, in the target's standard deviations.
-    max_steps (int): Steps at which to stop all the same; the rest is in `error`.
+    max_steps (int): Intervals at which to stop all the same; the rest is in `error`.
     """
 
     tolerance: float = 0.01
@@ -34,37 +37,76 @@ class IntegratedGradients:
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
             raise ValueError(f"tolerance is {self.tolerance}. Expected more than 0.")
-        if self.max_steps < FIRST_STEPS or MOST_STEPS % self.max_steps:
-            raise ValueError(
-                f"max_steps is {self.max_steps}. Expected a power of 2, {FIRST_STEPS} or more."
-            )
+        if self.max_steps < FIRST_STEPS:
+            raise ValueError(f"max_steps is {self.max_steps}. Expected {FIRST_STEPS} or more.")
 
     def __call__(self, parts: RegressorParts, docs: Sequence[Doc]) -> list[Explanation]:
         """Explain the predictions for documents, each with a word."""
         passes = TransformerPasses(parts, docs)
-        found: list[dict[int, Pass]] = [{} for _ in docs]
-        explanations: dict[int, Explanation] = {}
-        steps = FIRST_STEPS
-        while True:
-            pending = [number for number in range(len(docs)) if number not in explanations]
-            # Those of half as many steps are among them.
-            nodes = range(0, MOST_STEPS + 1, MOST_STEPS // steps)
-            new = [
-                (number, node) for number in pending for node in nodes if node not in found[number]
-            ]
-            results = passes.run([(number, _place(node)) for number, node in new])
-            for (number, node), result in zip(new, results, strict=True):
-                found[number][node] = result
-            is_last = steps * 2 > self.max_steps
-            for number in pending:
-                path = [found[number][node] for node in nodes]
-                explanation = _integrate(passes, docs[number], path)
-                if is_last or (abs(explanation.error) / parts.unit).max() <= self.tolerance:
-                    explanations[number] = explanation
-                    found[number] = {}
-            if len(explanations) == len(docs):
-                return [explanations[number] for number in range(len(docs))]
-            steps *= 2
+        paths: list[_Path] = [_Path({}) for _ in docs]
+        pending = {number: _Path.start() for number in range(len(docs))}
+        while pending:
+            items = [(number, node) for number, nodes in pending.items() for node in nodes]
+            results = passes.run([(number, node / END) for number, node in items])
+            for (number, node), result in zip(items, results, strict=True):
+                paths[number].passes[node] = result
+            refined = {
+                number: paths[number].refine(self.tolerance * parts.unit, self.max_steps)
+                for number in pending
+            }
+            pending = {number: nodes for number, nodes in refined.items() if nodes}
+        return [
+            path.explain(word_units(doc), passes.head)
+            for doc, path in zip(docs, paths, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The path of a document from the mask to the text.
+
+    passes (dict[int, Pass]): What the passes at places from 0 to END gave.
+    """
+
+    passes: dict[int, Pass]
+
+    @staticmethod
+    def start() -> list[int]:
+        """Get the first places."""
+        return list(range(0, END + 1, END // FIRST_STEPS))
+
+    def refine(self, tolerance: Floats, max_steps: int) -> list[int]:
+        """Find the places to add: none if the error of the sum is tolerable for each target."""
+        nodes = sorted(self.passes)
+        values = np.stack([self.passes[node].values for node in nodes])
+        slopes = np.stack([_slope(self.passes[node]) for node in nodes])
+        widths = np.diff(nodes) / END
+        areas = (slopes[1:] + slopes[:-1]) / 2 * widths[:, None]
+        errors = (np.diff(values, axis=0) - areas) / tolerance
+        n_left = max_steps - len(widths)
+        if np.abs(errors.sum(axis=0)).max() <= 1 or n_left <= 0:
+            return []
+        sizes = np.abs(errors).max(axis=1)
+        worst = [n for n in np.argsort(-sizes, kind="stable") if sizes[n] >= SHARE * sizes.max()]
+        return [(nodes[n] + nodes[n + 1]) // 2 for n in worst[:n_left] if widths[n] * END > 1]
+
+    def explain(self, units: list[tuple[int, int]], head: Head) -> Explanation:
+        """Integrate."""
+        nodes = sorted(self.passes)
+        path = [self.passes[node] for node in nodes]
+        widths = np.diff(nodes) / END
+        weights = (np.append(widths, 0) + np.append(0, widths)) / 2
+        tokens = np.einsum("p,pnt->nt", weights, np.stack([step.tokens for step in path]))
+        columns = np.einsum("p,pct->ct", weights, np.stack([step.columns for step in path]))
+        covariates, base = head.by_covariate(columns), path[0].values
+        contributions = tokens[[start for start, _ in units]]
+        error = path[-1].values - base - sum(covariates.values(), contributions.sum(axis=0))
+        return Explanation(units, base, contributions, covariates, error)
+
+
+def _slope(step: Pass) -> Floats:
+    """Get how fast the prediction of each target changes at a place of the path."""
+    return step.tokens.sum(axis=0, dtype=np.float64) + step.columns.sum(axis=0)
 
 
 @dataclass(frozen=True)
@@ -104,35 +146,3 @@ def explain_by_rest(
     contributions = tokens[[start for start, _ in units]].astype(np.float64)
     base = values - sum(covariates.values(), contributions.sum(axis=0))
     return Explanation(units, base, contributions, covariates, np.zeros(len(values)))
-
-
-def _integrate(passes: TransformerPasses, doc: Doc, path: list[Pass]) -> Explanation:
-    """Integrate the passes at the places of a path from 0 to 1."""
-    weights = _weights(len(path) - 1)
-    tokens = np.einsum("p,pnt->nt", weights, np.stack([step.tokens for step in path]))
-    columns = np.einsum("p,pct->ct", weights, np.stack([step.columns for step in path]))
-    units, covariates = word_units(doc), passes.head.by_covariate(columns)
-    contributions = tokens[[start for start, _ in units]]
-    base = path[0].values
-    error = path[-1].values - base - sum(covariates.values(), contributions.sum(axis=0))
-    return Explanation(units, base, contributions, covariates, error)
-
-
-def _place(node: int) -> float:
-    """Get the place of a node on the path: close to each other at its ends."""
-    return (1 - math.cos(math.pi * node / MOST_STEPS)) / 2
-
-
-def _weights(steps: int) -> Floats:
-    """Get the weights of Clenshaw-Curtis quadrature, which integrates polynomials of the degree
-    `steps` exactly and many functions as well as Gauss' (Trefethen 2008, SIAM Review 50:67-87).
-
-    steps (int): Even.
-    RETURNS (ndarray): For the `_place` of each node.
-    """
-    angles = np.pi * np.arange(steps + 1) / steps
-    frequencies = np.arange(1, steps // 2 + 1)
-    factors = np.where(frequencies == steps // 2, 1.0, 2.0) / (4.0 * frequencies**2 - 1)
-    weights = (1 - np.cos(2 * np.outer(angles, frequencies)) @ factors) / steps
-    weights[[0, -1]] /= 2
-    return weights

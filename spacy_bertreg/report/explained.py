@@ -12,7 +12,7 @@ from ..data.covariates import COVARIATES
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor, find_regressors
 from ..pipeline.text_regressor import TextRegressor
-from .formatting import signed
+from .formatting import signed, use_minus_sign
 from .terms import LOWERS, RAISES, join_overlaps
 
 # Of the greatest contribution: what adds less has no number beside it, and no colour.
@@ -207,7 +207,7 @@ def mark_text(explained: ExplainedText, greatest: float, end: int | None = None)
             continue
         colour = _colour(strength)
         word = escape(text[start:stop])
-        label = Markup("<small>{}</small>").format(signed(round(value, 2)))
+        label = Markup("<small>{}</small>").format(use_minus_sign(f"{value:+.2f}"))
         pieces.append(escape(text[place:start]))
         pieces.append(
             Markup('<mark style="background:{}" title="{}">{}{}</mark>').format(

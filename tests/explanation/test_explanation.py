@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
-from spacy_bertreg.explanation.gradients import MOST_STEPS, _place, _weights
+from spacy_bertreg.explanation.gradients import END, _Path
+from spacy_bertreg.explanation.passes import Pass
 from spacy_bertreg.explanation.pieces import read_pieces
 
 GRADIENTS = ["integrated_gradients", "gradient_x_input"]
@@ -339,7 +340,7 @@ def test_wrong_arguments(make_explained, make_bert):
         ({"method": "x"}, "method is 'x'. Expected one of 'integrated_gradients'"),
         ({"method": "gradient_x_input", "steps": 3}, "has no setting 'steps'. It has: none"),
         ({"steps": 3}, "no setting 'steps'. It has: tolerance, max_steps"),
-        ({"max_steps": 100}, "max_steps is 100. Expected a power of 2"),
+        ({"max_steps": 3}, "max_steps is 3. Expected 4 or more"),
         ({"tolerance": 0.0}, "tolerance is 0.0. Expected more than 0"),
         ({"method": "occlusion", "unit": "page"}, "unit is 'page'. Expected 'word' or 'sentence'"),
         ({"method": "token_vectors"}, "pooling = 'cls'"),
@@ -350,11 +351,18 @@ def test_wrong_arguments(make_explained, make_bert):
         make_bert().get_pipe("text_regressor").explain([])
 
 
-@pytest.mark.parametrize("steps", [4, 16, 64])
-def test_quadrature(steps):
-    places = [_place(node) for node in range(0, MOST_STEPS + 1, MOST_STEPS // steps)]
-    assert places[0] == 0
-    assert places[-1] == 1
-    for power in range(steps + 1):
-        integral = _weights(steps) @ np.array(places) ** power
-        assert integral == pytest.approx(1 / (power + 1), abs=1e-12)
+def test_steps_go_where_the_path_bends():
+    """A prediction that rises by 1 within a tenth of the path."""
+    rise = {node: (node / END - 0.2) * 10 for node in range(0, END + 1, END // 256)}
+    path, new = _Path({}), _Path.start()
+    while new:
+        for node in new:
+            value = np.clip([rise[node]], 0, 1)
+            slope = np.array([[10.0 if 0 < rise[node] < 1 else 0.0]], dtype="f")
+            path.passes[node] = Pass(value, slope, np.zeros((0, 1)))
+        new = path.refine(np.array([0.02]), 64)
+    nodes = np.array(sorted(path.passes)) / END
+    assert len(nodes) < 25
+    assert ((nodes > 0.15) & (nodes < 0.35)).sum() > len(nodes) / 2
+    areas = [path.passes[int(node * END)].tokens[0, 0] for node in nodes]
+    assert np.trapezoid(areas, nodes) == pytest.approx(1, abs=0.02)
