@@ -1,20 +1,22 @@
 """The texts that models disagree about most."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import spacy
+from markupsafe import Markup
 from spacy.language import Language
-from spacy.tokens import SpanGroup
 
-from .terms import find_dictionary, render_terms
+from ..pipeline.text_regressor import TextRegressor
+from .explained import explain_text, find_regressor, greatest_by_scale, mark_text
+from .read import Results
 
-LONGEST_TEXT = 600
-# Of the strongest term's contribution: what adds less is not coloured, or nothing would stand out.
-LEAST_SHARE = 0.1
+LONGEST_TEXT, MORE = 600, " …"
+# Longer texts are explained by the dictionary alone.
+MOST_WORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,14 @@ class Disagreement:
     gold (float): The observed value.
     predictions (dict[str, float]): The prediction of each model.
     text (str | None): The text, cut to a length that people read; None if it is not known.
-    html (str | None): The same with the dictionary's terms in colour, if there is a dictionary.
+    marked (dict[str, Markup]): The same in colours, for each model that explains its prediction.
     """
 
     id: str
     gold: float
     predictions: dict[str, float]
     text: str | None
-    html: str | None
+    marked: dict[str, Markup]
 
 
 def disagreements(
@@ -40,7 +42,7 @@ def disagreements(
     documents: pd.DataFrame,
     predictions: pd.DataFrame,
     texts: Mapping[str, str],
-    dictionary: Language | None,
+    explaining: Mapping[str, Language],
     n: int = 10,
 ) -> list[Disagreement]:
     """Find the texts that models disagree about most.
@@ -49,7 +51,7 @@ def disagreements(
     documents (DataFrame): `id` and `gold` of the documents.
     predictions (DataFrame): The same rows, a column for each model.
     texts (Mapping[str, str]): The texts by id, as far as they are known.
-    dictionary (Language | None): A pipeline whose terms to colour.
+    explaining (Mapping[str, Language]): Pipelines whose predictions to explain, by model.
     n (int): How many texts, at most.
     RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
         first; none where there are not two models.
@@ -61,32 +63,34 @@ def disagreements(
     found = []
     for row in spread.sort_values(ascending=False, kind="stable").index[:n]:
         document = documents.loc[row]
-        text, html = texts.get(document["id"]), None
+        text, marked = texts.get(document["id"]), {}
         if text is not None:
-            html = None if dictionary is None else _colour_terms(dictionary, text, target)
+            marked = _mark(text, target, explaining)
             text = cut_text(text)
         values = {str(model): float(value) for model, value in complete.loc[row].items()}
-        found.append(Disagreement(document["id"], float(document["gold"]), values, text, html))
+        found.append(Disagreement(document["id"], float(document["gold"]), values, text, marked))
     return found
 
 
-def load_dictionary(models: Sequence[dict[str, Any]]) -> Language | None:
-    """Load the first pipeline with a dictionary_regressor that still loads.
+def load_explaining(results: Results) -> dict[str, Language]:
+    """Load the best dictionary and the best text_regressor that still load, by R².
 
-    models (Sequence[dict]): "models" of comparison.json.
-    RETURNS (Language | None): The pipeline; None if there is none.
+    results (Results): What `compare` wrote.
+    RETURNS (dict[str, Language]): The pipelines by name of the model, a dictionary first.
     """
-    paths = [run.get("path") for m in models if m["kind"] == "pipeline" for run in m["runs"]]
-    for path in paths:
-        try:
-            # Not the pipelines with a BERT, which take long to load.
-            if path and (not Path(path).is_dir() or _names_dictionary(Path(path))):
-                nlp = spacy.load(path)
-                find_dictionary(nlp)
-                return nlp
-        except (OSError, ValueError, ImportError):
-            continue
-    return None
+    scores = results.rows("scores", results.targets[0]) if results.targets else []
+    r2 = {row["model"]: -math.inf if row["r2"] is None else row["r2"] for row in scores}
+    models = [model for model in results.comparison["models"] if model["kind"] == "pipeline"]
+    models.sort(key=lambda model: -r2.get(model["name"], -math.inf))
+    found: dict[str, Language] = {}
+    for factory in ("dictionary_regressor", "text_regressor"):
+        runs = [(model["name"], run.get("path")) for model in models for run in model["runs"]]
+        for name, path in runs:
+            nlp = _load(path, factory)
+            if nlp is not None:
+                found[name] = nlp
+                break
+    return found
 
 
 def cut_text(text: str) -> str:
@@ -95,36 +99,46 @@ def cut_text(text: str) -> str:
         return text
     # Some languages write no spaces.
     spaces = [i for i in range(LONGEST_TEXT // 2, LONGEST_TEXT) if text[i].isspace()]
-    return text[: spaces[-1] if spaces else LONGEST_TEXT].rstrip() + " …"
+    return text[: spaces[-1] if spaces else LONGEST_TEXT].rstrip() + MORE
 
 
-def _names_dictionary(path: Path) -> bool:
+def _load(path: str | None, factory: str) -> Language | None:
+    """Load a pipeline that has a component of a factory; None if it has none, or does not load."""
+    try:
+        if not path or (Path(path).is_dir() and not _names(Path(path), factory)):
+            return None
+        nlp = spacy.load(path)
+        names = (nlp.get_pipe_meta(name).factory for name in nlp.pipe_names)
+        return nlp if factory in names else None
+    except (OSError, ValueError, ImportError):
+        return None
+
+
+def _names(path: Path, factory: str) -> bool:
+    # Without loading weights.
     components = spacy.util.load_config(path / "config.cfg").get("components", {})
-    return any(c.get("factory") == "dictionary_regressor" for c in components.values())
+    return any(c.get("factory") == factory for c in components.values())
 
 
-def _colour_terms(nlp: Language, text: str, target: str) -> str | None:
-    name = find_dictionary(nlp).spans_key
-    doc = nlp(text)
-    group = doc.spans.get(name) if name else None
-    if name is None or group is None or target not in group.attrs.get("contributions", {}):
-        return None
-    n_tokens = len(doc)
-    if len(text) > LONGEST_TEXT:
-        end = len(cut_text(text)) - len(" …")
-        n_tokens = sum(token.idx + len(token) <= end for token in doc)
-    if not n_tokens:
-        return None
-    # Only what is shown: the terms behind it, and what they add, would point into nothing.
-    shown = doc[:n_tokens].as_doc()
-    contributions = group.attrs["contributions"][target]
-    least = LEAST_SHARE * max((abs(value) for value in contributions), default=0.0)
-    kept = [
-        (shown[s.start : s.end], value)
-        for s, value in zip(group, contributions, strict=True)
-        if s.end <= n_tokens and abs(value) >= least
-    ]
-    attrs = {**group.attrs, "contributions": {target: [value for _, value in kept]}}
-    shown.spans[name] = SpanGroup(shown, name=name, attrs=attrs, spans=[s for s, _ in kept])
-    html = render_terms(shown, target, name, page=False)
-    return html + (" …" if n_tokens < len(doc) else "")
+def _mark(text: str, target: str, explaining: Mapping[str, Language]) -> dict[str, Markup]:
+    """Colour what is shown of a text, for each model that can explain its prediction for it."""
+    explained = []
+    for model, nlp in explaining.items():
+        try:
+            # Of a pipeline with both, each kind is in `explaining` under its own model.
+            if len(nlp.make_doc(text)) <= MOST_WORDS or not _is_slow(nlp):
+                explained.append(explain_text(nlp, text, model, target=target))
+        except ValueError:
+            # It does not predict this target, takes covariates, or keeps no terms.
+            continue
+    greatest = greatest_by_scale(explained)
+    cut = cut_text(text)
+    end = len(text) if cut == text else len(cut) - len(MORE)
+    return {
+        one.model: mark_text(one, greatest[one.scale], end) + ("" if cut == text else MORE)
+        for one in explained
+    }
+
+
+def _is_slow(nlp: Language) -> bool:
+    return isinstance(find_regressor(nlp), TextRegressor)

@@ -13,7 +13,7 @@ from ..comparison.models import COSTS
 from ..comparison.test_set import read_test_set
 from ..comparison.verdict import plural
 from ..data.files import check_files, write_whole
-from .disagreement import disagreements, load_dictionary
+from .disagreement import disagreements, load_explaining
 from .drawing import Plot, data_uri, drawing_style, file_name, render
 from .formatting import FORMATS, excludes_zero
 from .plots import plot_folds, plot_metrics, plot_predictions, plot_residuals
@@ -37,11 +37,11 @@ def make_report(folder: str | Path) -> list[Path]:
     path = Path(comparison["test"])
     test = read_test_set(path) if path.is_file() else None
     texts = {} if test is None else dict(zip(test.ids, test.texts, strict=True))
-    dictionary = load_dictionary(models) if texts else None
+    explaining = load_explaining(results) if texts else {}
     files: dict[Path, bytes] = {}
     with drawing_style():
         sections = [
-            _section(results, target, f"{i}-{file_name(target)}", texts, dictionary, files, folder)
+            _section(results, target, f"{i}-{file_name(target)}", texts, explaining, files, folder)
             for i, target in enumerate(results.targets, start=1)
         ]
         training = [_image(plot, files, folder) for plot in _training_plots(results, folder)]
@@ -61,7 +61,7 @@ def make_report(folder: str | Path) -> list[Path]:
         grouped=unit == "group",
         titles=METRIC_TITLES,
         texts_found=bool(texts),
-        coloured=dictionary is not None,
+        explaining=list(explaining),
     )
     write_whole({folder / "index.html": page.encode("utf-8"), **files})
     return [folder / "index.html", *files]
@@ -72,7 +72,7 @@ def _section(
     target: str,
     name: str,
     texts: dict[str, str],
-    dictionary: Language | None,
+    explaining: dict[str, Language],
     files: dict[Path, bytes],
     folder: Path,
 ) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _section(
         "folds": None if fold_plot is None else _image(fold_plot, files, folder),
         "images": [_image(plot, files, folder) for plot in plots if plot is not None],
         "models": list(predictions.columns),
-        "disagreements": disagreements(target, documents, predictions, texts, dictionary),
+        "disagreements": disagreements(target, documents, predictions, texts, explaining),
     }
 
 

@@ -1,12 +1,10 @@
 """A trained dictionary, for people to read."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from spacy import displacy
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from .drawing import new_figure
@@ -97,46 +95,6 @@ def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure
     return figure
 
 
-def render_terms(
-    doc: Doc, target: str, key: str = "dictionary_regressor", *, page: bool = True
-) -> str:
-    """Colour the terms of a text by what they add to its prediction, with displaCy. Terms that
-    overlap share a mark; what adds nothing has none.
-
-    doc (Doc): A text that the pipeline has read.
-    target (str): The target.
-    key (str): Where in `doc.spans` the terms are.
-    page (bool): Whether to make a whole page, with the prediction as its title.
-    RETURNS (str): HTML without references to others.
-    RAISES (ValueError): There are no terms under this key, or not for this target.
-    """
-    group = doc.spans.get(key)
-    contributions = None if group is None else group.attrs.get("contributions", {}).get(target)
-    if group is None or contributions is None:
-        raise ValueError(
-            f"The document has no terms with contributions to {target!r} in doc.spans[{key!r}]. "
-            "Expected a text that a pipeline with a dictionary_regressor has read."
-        )
-    base = group.attrs["base"][target]
-    marks = [(s.start_char, s.end_char, v) for s, v in zip(group, contributions, strict=True)]
-    joined = [mark for mark in join_overlaps(marks) if f"{abs(mark[2]):.2f}" != "0.00"]
-    greatest = max((abs(value) for *_, value in joined), default=1.0)
-    data: dict[str, Any] = {
-        "text": doc.text,
-        "ents": [{"start": s, "end": e, "label": f"{value:+.2f}"} for s, e, value in joined],
-        "title": None,
-    }
-    if page:
-        data["title"] = (
-            f"{target}: {base:.2f} without the terms {sum(contributions):+.2f} by them "
-            f"= {base + sum(contributions):.2f}"
-        )
-    colours = {f"{value:+.2f}": _colour(value / greatest) for *_, value in joined}
-    return displacy.render(
-        data, style="ent", manual=True, page=page, jupyter=False, options={"colors": colours}
-    )
-
-
 def join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
     """Join marks (start, end, value) that overlap to one with the sum of their values."""
     joined: list[tuple[int, int, float]] = []
@@ -146,10 +104,3 @@ def join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, f
             start, end, value = first, max(last, end), total + value
         joined.append((start, end, value))
     return joined
-
-
-def _colour(strength: float) -> str:
-    """Mix white with one of two colours, by a strength from -1 to 1."""
-    goal = RAISES if strength > 0 else LOWERS
-    mixed = (round(255 - (255 - part) * abs(strength)) for part in goal)
-    return "#" + "".join(f"{part:02x}" for part in mixed)

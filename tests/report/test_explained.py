@@ -1,6 +1,7 @@
 import re
 import shutil
 
+import pandas as pd
 import pytest
 import spacy
 from conftest import ROOT, examples_from
@@ -8,6 +9,7 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
+from spacy_bertreg.report.disagreement import disagreements, load_explaining
 from spacy_bertreg.report.explained import (
     ExplainedText,
     Part,
@@ -17,6 +19,7 @@ from spacy_bertreg.report.explained import (
     mark_text,
 )
 from spacy_bertreg.report.explained_page import render_explanations
+from spacy_bertreg.report.read import Results
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -133,6 +136,31 @@ def test_wrong_arguments(pipelines):
     result = bertreg("explain", pipelines / "bert", TEXT)
     assert result.exit_code == 1
     assert "expects the covariates 'deaths'" in " ".join(result.output.split())
+
+
+def test_texts_that_models_disagree_about_side_by_side(pipelines, nlp, tmp_path):
+    nlp.to_disk(tmp_path / "tok2vec")
+    paths = {"d": pipelines / "dictionary", "t": tmp_path / "tok2vec", "gone": tmp_path / "gone"}
+    models = [
+        {"name": name, "kind": "pipeline", "runs": [{"path": str(path)}]}
+        for name, path in paths.items()
+    ]
+    scores = [{"model": name, "target": "severity", "n": 2, "r2": r2} for name, r2 in (("t", 0.1),)]
+    results = Results({"models": models, "scores": scores}, pd.DataFrame(), pd.DataFrame())
+    explaining = load_explaining(results)
+    assert list(explaining) == ["d", "t"]
+    documents = pd.DataFrame({"id": ["1", "2"], "gold": [1.0, 2.0]})
+    predictions = pd.DataFrame({"d": [1.0, 2.0], "t": [1.0, 4.0]})
+    texts = {"2": "A massacre. " * 60}
+    found = disagreements("severity", documents, predictions, texts, explaining)
+    assert [text.id for text in found] == ["2", "1"]
+    assert found[0].marked.keys() == {"d", "t"}
+    for marked in found[0].marked.values():
+        assert "<mark" in marked
+        assert marked.endswith(" …")
+    assert found[1].marked == {}
+    found = disagreements("other", documents, predictions, texts, explaining)
+    assert found[0].marked == {}
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs Chromium, as Debian's package chromium brings it")

@@ -125,7 +125,7 @@ def test_figures_are_files_too(folder, page):
 
 
 def test_the_terms_of_the_dictionary_are_marked(page):
-    assert page.count('<mark class="entity"') > 5
+    assert page.count('<mark style="background:') > 5
 
 
 def test_the_same_comparison_gives_the_same_page(folder, page):

@@ -5,15 +5,14 @@ import pytest
 import spacy
 from conftest import ROOT
 from spacy.cli._util import app
-from spacy.tokens import Span, SpanGroup
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
 from spacy_bertreg.report.terms import (
     find_dictionary,
+    join_overlaps,
     lexicon_table,
     plot_lexicon,
-    render_terms,
 )
 
 
@@ -51,19 +50,7 @@ def test_plot_shows_the_strongest_of_either_sign(nlp):
         assert min(widths) > 0
 
 
-def test_page_names_terms_and_the_sum(nlp):
-    doc = nlp("A massacre <b>in</b> a calm month")
-    page = render_terms(doc, "severity")
-    assert "massacre" in page
-    assert f"= {doc.cats['severity']:.2f}" in page
-    assert "<b>in</b>" not in page
-    assert "http://" not in page.replace("http://www.w3.org", "")
-
-
-def test_text_without_terms_or_pipeline_without_dictionary(nlp):
-    assert "severity" in render_terms(nlp("xyz"), "severity")
-    with pytest.raises(ValueError, match="no terms with contributions to 'severity'"):
-        render_terms(spacy.blank("en")("A text"), "severity")
+def test_pipeline_without_dictionary(nlp):
     with pytest.raises(ValueError, match="no dictionary_regressor. It has: no components"):
         find_dictionary(spacy.blank("en"))
     with pytest.raises(ValueError, match="no dictionary_regressor named 'x'"):
@@ -100,14 +87,6 @@ def test_wrong_arguments(nlp, tmp_path):
     assert "'mood'" in result.output
 
 
-def test_terms_that_overlap_share_a_mark(nlp):
-    doc = nlp("A massacre in a calm month")
-    group = doc.spans["dictionary_regressor"]
-    whole = Span(doc, 1, 3, label="massacre in")
-    values = group.attrs["contributions"]["severity"]
-    attrs = {"base": group.attrs["base"], "contributions": {"severity": [*values, 0.5]}}
-    doc.spans["both"] = SpanGroup(doc, name="both", attrs=attrs, spans=[*group, whole])
-    joined = 0.5 + sum(v for span, v in zip(group, values, strict=True) if span.start in (1, 2))
-    fragment = render_terms(doc, "severity", "both", page=False)
-    assert f"{joined:+.2f}" in fragment
-    assert "<html" not in fragment
+def test_marks_that_overlap_are_joined():
+    marks = [(4, 9, 0.5), (0, 3, 1.0), (2, 6, -0.25), (9, 12, 2.0)]
+    assert join_overlaps(marks) == [(0, 9, 1.25), (9, 12, 2.0)]
