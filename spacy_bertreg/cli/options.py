@@ -18,9 +18,6 @@ Code = Annotated[
     ),
 ]
 GpuId = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
-Component = Annotated[
-    str | None, typer.Option(help="Which dictionary_regressor, if there are several")
-]
 Text = Annotated[str, typer.Option(help="Column with the texts")]
 Encoding = Annotated[str, typer.Option(help="The table's encoding, as utf-8, cp1252 or utf-16")]
 Separator = Annotated[

@@ -10,6 +10,7 @@ import pandas as pd
 import spacy
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from ..data.covariates import COVARIATES
@@ -42,6 +43,23 @@ class TestSet:
 
     # pytest would take the class for tests.
     __test__ = False
+
+    def read_with(self, nlp: Language, numbers: Iterable[int]) -> Iterator[Doc]:
+        """Run a pipeline on some of the documents.
+
+        nlp (Language): The pipeline.
+        numbers (Iterable[int]): Their places, from 0.
+        YIELDS (Doc): Each of them, with its covariates.
+        """
+
+        def make_docs() -> Iterator[Doc]:
+            for number in numbers:
+                doc = nlp.make_doc(self.texts[number])
+                if (covariates := self.covariates[number]) is not None:
+                    doc.user_data[COVARIATES] = covariates
+                yield doc
+
+        return nlp.pipe(make_docs())
 
     @property
     def unit(self) -> str:

@@ -65,13 +65,20 @@ def sentence_units(doc: Doc) -> list[tuple[int, int]]:
     return [(s.start, s.end) for s in doc.sents if not all(token.is_space for token in s)]
 
 
-def delete(doc: Doc, units: Iterable[tuple[int, int]]) -> Doc:
-    """Make a document of the tokens that are in none of some units, with the same covariates."""
+def delete(doc: Doc, units: Iterable[tuple[int, int]], mask: str | None = None) -> Doc:
+    """Make a document of the tokens that are in none of some units, with the same covariates.
+
+    doc (Doc): The document.
+    units (Iterable[tuple[int, int]]): First token of each, and the one behind its last.
+    mask (str | None): What to put in the place of each token; None for nothing.
+    RETURNS (Doc): A document that nothing has read.
+    """
     kept = np.ones(len(doc), dtype=bool)
     for start, end in units:
         kept[start:end] = False
-    tokens = [doc[int(place)] for place in np.flatnonzero(kept)]
-    rest = Doc(doc.vocab, [t.text for t in tokens], [bool(t.whitespace_) for t in tokens])
+    tokens = [token for token in doc if kept[token.i] or mask is not None]
+    words = [token.text if kept[token.i] else mask for token in tokens]
+    rest = Doc(doc.vocab, words, [bool(token.whitespace_) for token in tokens])
     copy_covariates(doc, rest)
     rest._context = doc._context
     return rest

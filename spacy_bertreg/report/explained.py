@@ -84,21 +84,21 @@ class ExplainedText:
         return raising + lowering
 
 
-def find_regressor(nlp: Language, name: str | None = None, method: str | None = None) -> Regressor:
+def find_regressor(nlp: Language, name: str | None = None, *, text: bool = False) -> Regressor:
     """Find the component whose predictions to explain.
 
     nlp (Language): The pipeline.
     name (str | None): Name of the component; None for the first dictionary_regressor, or else the
         first text_regressor.
-    method (str | None): A method of explanation, which a text_regressor alone has.
+    text (bool): Whether to look for a text_regressor alone.
     RETURNS (Regressor): The component.
     RAISES (ValueError): There is none, or none of this name.
     """
-    kinds = [TextRegressor] if method else [DictionaryRegressor, TextRegressor]
+    kinds = [TextRegressor] if text else [DictionaryRegressor, TextRegressor]
     found = [part for kind in kinds for part in find_regressors(nlp) if isinstance(part, kind)]
     chosen = [part for part in found if name is None or part.name == name]
     if not chosen:
-        kind = "text_regressor" if method else "text_regressor or dictionary_regressor"
+        kind = "text_regressor" if text else "text_regressor or dictionary_regressor"
         named = f" named {name!r}" if name else ""
         raise ValueError(
             f"The pipeline has no {kind}{named}. It has: "
@@ -123,14 +123,15 @@ def explain_text(
     nlp (Language): The pipeline.
     text (str): The text.
     model (str): A name for the pipeline.
-    component, method (str | None): See `find_regressor`.
+    component (str | None): See `find_regressor`.
+    method (str | None): Method of a text_regressor; None for its default.
     target (str | None): The target; None for the first.
     covariates (Mapping[str, float] | None): Covariates of the text.
     RETURNS (ExplainedText): The explanation.
     RAISES (ValueError): There is no such component, target or method, or a dictionary keeps no
         terms.
     """
-    regressor = find_regressor(nlp, component, method)
+    regressor = find_regressor(nlp, component, text=method is not None)
     target = target or regressor.targets[0]
     if target not in regressor.targets:
         raise ValueError(

@@ -65,10 +65,10 @@ def lexicon_table(component: DictionaryRegressor) -> pd.DataFrame:
 def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure":
     """Draw the terms that lower and raise the prediction most.
 
-    table (DataFrame): What `lexicon_table` gave.
+    table (DataFrame): What `lexicon_table` or `word_table` gave.
     target (str): The target.
     n_terms (int): How many of either sign, at most.
-    RETURNS (Figure): A bar for each term: its mean contribution to a training document's
+    RETURNS (Figure): A bar for each term: its mean contribution to a document's
         prediction.
     RAISES (ImportError): matplotlib is not installed.
     """
@@ -91,7 +91,7 @@ def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure
             axes.yaxis.tick_right()
         axes.spines[["top", "left", "right"]].set_visible(False)
         axes.grid(axis="x", alpha=0.3)
-    figure.supxlabel(f"mean contribution to {target} (at the bars: training documents)", size=9)
+    figure.supxlabel(f"mean contribution to {target} (at the bars: documents)", size=9)
     return figure
 
 

@@ -125,7 +125,7 @@ def test_command(pipelines, tmp_path):
 def test_wrong_arguments(pipelines):
     nlp = spacy.load(pipelines / "dictionary")
     with pytest.raises(ValueError, match="no text_regressor. It has: dictionary_regressor"):
-        find_regressor(nlp, method="occlusion")
+        find_regressor(nlp, text=True)
     with pytest.raises(ValueError, match="named 'x'"):
         find_regressor(nlp, "x")
     with pytest.raises(ValueError, match="has no target 'mood'. It has: severity"):
