@@ -10,6 +10,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     convert,
     crossval,
     explain,
+    faithfulness,
     freeze_report,
     init,
     lexicon,

@@ -77,7 +77,7 @@ def delete(doc: Doc, units: Iterable[tuple[int, int]], mask: str | None = None) 
     for start, end in units:
         kept[start:end] = False
     tokens = [token for token in doc if kept[token.i] or mask is not None]
-    words = [token.text if kept[token.i] else mask for token in tokens]
+    words = [token.text if kept[token.i] else str(mask) for token in tokens]
     rest = Doc(doc.vocab, words, [bool(token.whitespace_) for token in tokens])
     copy_covariates(doc, rest)
     rest._context = doc._context
