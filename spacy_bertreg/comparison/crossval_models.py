@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..data.docbin import iterate_docs
 from ..evaluation.metrics import Floats
 from .crossval_files import DOCUMENT_COLUMNS, KEY, find_data, read_out_of_fold, read_settings
 from .models import COSTS, LINE, MEAN, Model, Run, fit_line
-from .test_set import TestSet, iterate_docs, make_test_set
+from .test_set import TestSet, make_test_set
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..data.docbin import iterate_docs
 from ..data.tables.columns import parse_dates
 from ..evaluation.metrics import Floats
 from ..pipeline.regressor import Regressor
 from ..targets.intervals import Calibration
 from ..targets.predictions import Predictions
 from .crossval_files import DOCUMENT_COLUMNS, find_data, read_out_of_fold, read_settings
-from .test_set import iterate_docs
 
 
 def calibrate_from_folds(

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import spacy
 from numpy.typing import NDArray
 from spacy.attrs import IS_SPACE
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 
 from ..data.covariates import COVARIATES
+from ..data.docbin import iterate_docs
 from ..data.splits import first_ids
 from ..targets.gold import observed_values
 
@@ -120,26 +120,6 @@ def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
 def read_docs(path: str | Path) -> list[Doc]:
     """Read the documents of a .spacy file, as `iterate_docs` does, into a list."""
     return list(iterate_docs(path))
-
-
-def iterate_docs(path: str | Path) -> Iterator[Doc]:
-    """Read the documents of a .spacy file one by one.
-
-    path (str | Path): The file.
-    YIELDS (Doc): Its documents, in a vocabulary of their own.
-    RAISES (ValueError, FileNotFoundError): It is missing, has no documents, or is no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")
-    is_empty = True
-    try:
-        for doc in DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab):
-            is_empty = False
-            yield doc
-    except Exception as error:  # zlib's, msgpack's and NumPy's own, by what is broken
-        raise ValueError(f"{path} can't be read as a .spacy file: {error}") from error
-    if is_empty:
-        raise ValueError(f"{path} has no documents.")
 
 
 def count_words(docs: Sequence[Doc]) -> NDArray[np.int64]:

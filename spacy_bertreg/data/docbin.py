@@ -1,0 +1,27 @@
+"""Reading the documents of a .spacy file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import spacy
+from spacy.tokens import Doc, DocBin
+
+
+def iterate_docs(path: str | Path) -> Iterator[Doc]:
+    """Read the documents of a .spacy file one by one.
+
+    path (str | Path): The file.
+    YIELDS (Doc): Its documents, in a vocabulary of their own.
+    RAISES (ValueError, FileNotFoundError): It is missing, has no documents, or is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")
+    is_empty = True
+    try:
+        for doc in DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab):
+            is_empty = False
+            yield doc
+    except Exception as error:  # zlib's, msgpack's and NumPy's own, by what is broken
+        raise ValueError(f"{path} can't be read as a .spacy file: {error}") from error
+    if is_empty:
+        raise ValueError(f"{path} has no documents.")
