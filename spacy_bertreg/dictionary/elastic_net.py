@@ -19,9 +19,16 @@ class ElasticNet:
     2005, JRSS B 67:301-320), by scikit-learn.
 
     n_settings (int): Number of penalties.
+    n_threads (int): As many as torch uses. scikit-learn's loop does not hold Python's lock.
     """
 
     n_settings = len(PENALTIES)
+
+    def __init__(self) -> None:
+        """Look up the number of threads."""
+        import torch
+
+        self.n_threads = torch.get_num_threads()
 
     def fit(
         self, occurrences: Occurrences, target: Floats, last: int, weights: Floats | None = None

@@ -34,9 +34,11 @@ class Sensitivity:
     documents of the derivative of the networks' output by the candidate's value.
 
     n_settings (int): Number of epochs to choose from.
+    n_threads (int): 1: most of the time goes into short steps that hold Python's lock.
     """
 
     n_settings = MAX_EPOCHS
+    n_threads = 1
 
     def __init__(self, seed: int) -> None:
         """Set the seed of the first weights, the order of documents, and dropout."""
