@@ -1,7 +1,7 @@
 """Fits a dictionary: learns terms, if wished, and the readout."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -18,6 +18,7 @@ from .formats import Duplicates, read_lexicon
 from .learning import CrossFittedLexicon, Method, learn_lexicon
 from .lexicon import LEARNED, Lexicon
 from .model import DictionaryModel, add_statistics
+from .pseudo_labels import LearningSet, PseudoLabels
 from .readouts import Readout
 from .readouts.ridge import Ridge
 from .term_tokenizer import TermTokenizer
@@ -100,6 +101,7 @@ def fit_dictionary(
     matching: MatchSettings,
     readout: type[Readout],
     covariates: CovariateScale,
+    pseudo_labels: PseudoLabels | None = None,
 ) -> DictionaryModel:
     """Fit a dictionary to documents.
 
@@ -111,6 +113,7 @@ def fit_dictionary(
     matching (MatchSettings): How terms are matched.
     readout (type[Readout]): The readout to fit.
     covariates (CovariateScale): What goes to the readout beside the terms.
+    pseudo_labels (PseudoLabels | None): Other documents that terms are learned from, too.
     RETURNS (DictionaryModel): The fitted model.
     RAISES (ValueError): A list can't be read, nothing could be learned, or too few documents have a
         value for a target.
@@ -128,17 +131,21 @@ def fit_dictionary(
     values = np.stack(list(targets.values()), axis=1)
     # LightGBM's limits on the sum of weights in a leaf are for weights of about 1.
     counts = None if np.ptp(weights[order]) == 0 else weights[order] / weights[order].mean()
-    folds = assign_folds([groups[i] for i in order], N_FOLDS, settings.seed)
+    groups = [groups[i] for i in order]
+    folds = assign_folds(groups, N_FOLDS, settings.seed)
 
     learned = CrossFittedLexicon(Lexicon(), {})
     if settings.learn:
-        unexplained = targets
+        data = LearningSet(docs, targets, folds, counts, len(docs))
+        if pseudo_labels is not None:
+            data = data.add(pseudo_labels, groups)
         if given:
             # What the given terms explain does not have to be learned.
-            features = LexiconVectorizer(given, rules, matching)(docs).features
-            explained = Ridge.fit(features, values, weights=counts).predict(features)
-            unexplained = dict(zip(targets, (values - explained).T, strict=True))
-        learned = _learn(docs, unexplained, folds, counts, settings, matching)
+            features = LexiconVectorizer(given, rules, matching)(data.docs).features
+            ridge = Ridge.fit(features[: len(docs)], values, weights=counts)
+            explained = zip(data.targets.items(), ridge.predict(features).T, strict=True)
+            data = replace(data, targets={name: y - part for (name, y), part in explained})
+        learned = _learn(data, settings, matching)
     vectorizer = LexiconVectorizer(given + learned.lexicon, rules, matching)
     by_fold = {fold: given + lexicon for fold, lexicon in learned.by_fold.items()}
     features, n_words = _features(docs, folds, vectorizer, by_fold)
@@ -168,33 +175,27 @@ def fit_dictionary(
     return model
 
 
-def _learn(
-    docs: Sequence[Doc],
-    targets: dict[str, Floats],
-    folds: NDArray[np.int64],
-    weights: Floats | None,
-    settings: FitSettings,
-    matching: MatchSettings,
-) -> CrossFittedLexicon:
+def _learn(data: LearningSet, settings: FitSettings, matching: MatchSettings) -> CrossFittedLexicon:
     candidates = find_candidates(
-        docs,
+        data.docs,
         attribute="lemma_" if matching.match_on == "lemma" else "orth_",
         case_sensitive=matching.case_sensitive,
         min_documents=settings.min_documents,
     )
     if not candidates.terms:
         raise ValueError(
-            f"No word occurs in {settings.min_documents} of the {len(docs)} training documents, so "
+            f"No word occurs in {settings.min_documents} of the {len(data.docs)} documents, so "
             "no list can be learned. Expected a lower min_documents, or more documents."
         )
     learned = learn_lexicon(
         settings.learn,  # type: ignore[arg-type]
         candidates,
-        targets,
-        folds,
+        data.targets,
+        data.folds,
         n_terms=settings.n_terms,
         seed=settings.seed,
-        weights=weights,
+        weights=data.weights,
+        n_labelled=data.n_labelled,
     )
     if not learned.lexicon:
         raise ValueError("No word predicts the target, so the learned list is empty.")

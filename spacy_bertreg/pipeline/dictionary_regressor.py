@@ -32,6 +32,7 @@ from ..targets.scale import TargetScale
 from ..targets.transforms import resolve_transforms
 from ..training.training_record import TrainingRecord
 from .regressor import PipelineReference, Regressor, check_choice, check_output_key
+from .teacher import TeacherSettings, pseudo_label
 
 Scorer = Callable[..., dict[str, Any]]
 FILES = ("cfg", "lexicon.csv", "context.csv", "readout")
@@ -174,6 +175,10 @@ class DictionaryRegressor(Regressor, Pipe):
         context: str | Path | None = None,
         seed: int = 0,
         targets: Sequence[str] | None = None,
+        teacher: str | Path | None = None,
+        unlabelled: str | Path | None = None,
+        unlabelled_text: str = "text",
+        unlabelled_weight: float = 1.0,
     ) -> None:
         """Read the lexicon, or learn one, or both, and fit the readout.
 
@@ -182,12 +187,21 @@ class DictionaryRegressor(Regressor, Pipe):
         nlp (Language | None): The pipeline.
         lexicon to seed: See `FitSettings`.
         targets (Sequence[str] | None): Names of the targets; None for all keys of `cats`.
+        teacher (str | Path | None): A trained pipeline, whose predictions for `unlabelled` the list
+            is learned from, too.
+        unlabelled (str | Path | None): Texts without observed values, a .spacy file or a table.
+        unlabelled_text (str): That table's column of texts.
+        unlabelled_weight (float): How much such a text counts beside a training example.
         RAISES (ValueError): A setting or value is wrong, or there are no targets in the examples.
         """
         validate_get_examples(get_examples, "DictionaryRegressor.initialize")
         settings = FitSettings(
             self.name, lexicon, duplicates, encoding, learn, n_terms, min_documents, context, seed
         )
+        distillation = TeacherSettings(
+            self.name, teacher, unlabelled, unlabelled_text, unlabelled_weight
+        )
+        distillation.check(learn)
         examples = list(get_examples())
         self.begin_training(nlp, [eg.reference for eg in examples])
         for example in examples:
@@ -199,6 +213,9 @@ class DictionaryRegressor(Regressor, Pipe):
         self.scale = TargetScale.fit(names, values, kinds, limits)
         transformed = self.scale.transform(values)
         docs = self._matching.add_lemmas([eg.predicted for eg in examples], nlp)
+        pseudo_labels = pseudo_label(
+            distillation, docs, values, self.scale, self._matching, nlp, self.record
+        )
         self._model = fit_dictionary(
             docs,
             [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples],
@@ -208,6 +225,7 @@ class DictionaryRegressor(Regressor, Pipe):
             matching=self._matching,
             readout=READOUTS[self.cfg["readout"]],
             covariates=CovariateScale.fit(docs, self.cfg["covariates"], self.name),
+            pseudo_labels=pseudo_labels,
         )
         self.cfg["targets"] = names
         self.record.is_trained = True

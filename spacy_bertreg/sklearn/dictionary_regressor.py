@@ -5,6 +5,8 @@ from typing import Any
 
 from .text_estimator import TextEstimator
 
+INITIALIZE = "initialize.components.dictionary_regressor"
+
 
 class DictionaryRegressor(TextEstimator):
     """Predict numbers from texts with a dictionary, given or learned.
@@ -15,6 +17,11 @@ class DictionaryRegressor(TextEstimator):
     readout (str): "ridge", "random_forest" or "gradient_boosting".
     transform (str | dict): Of the targets; see docs/outcomes.md.
     bounds (list[float] | dict | None): For the transform "logit".
+    teacher (str | Path | None): A trained pipeline, whose predictions for `unlabelled` the list is
+        learned from, too; see docs/dictionary.md.
+    unlabelled (str | Path | None): Texts without observed values: a .spacy file, or a table with
+        the column `text`.
+    unlabelled_weight (float): How much such a text counts beside one of `fit`.
     lang (str): spaCy's code of the language.
     dev_share (float): Share of the texts that is kept back, as `BertRegressor` does.
     interval_level (float | None): For `predict_interval`: share of values that intervals are to
@@ -34,6 +41,9 @@ class DictionaryRegressor(TextEstimator):
         readout: str = "ridge",
         transform: str | dict[str, str] = "standardize",
         bounds: list[float] | dict[str, list[float]] | None = None,
+        teacher: str | Path | None = None,
+        unlabelled: str | Path | None = None,
+        unlabelled_weight: float = 1.0,
         lang: str = "en",
         dev_share: float = 0.1,
         interval_level: float | None = None,
@@ -46,6 +56,9 @@ class DictionaryRegressor(TextEstimator):
         self.readout = readout
         self.transform = transform
         self.bounds = bounds
+        self.teacher = teacher
+        self.unlabelled = unlabelled
+        self.unlabelled_weight = unlabelled_weight
         self.lang = lang
         self.dev_share = dev_share
         self.interval_level = interval_level
@@ -55,8 +68,11 @@ class DictionaryRegressor(TextEstimator):
     def _overrides(self) -> dict[str, Any]:
         return {
             "paths.lexicon": None if self.lexicon is None else str(self.lexicon),
-            "initialize.components.dictionary_regressor.learn": self.learn,
-            "initialize.components.dictionary_regressor.context": self.context,
+            f"{INITIALIZE}.learn": self.learn,
+            f"{INITIALIZE}.context": self.context,
+            f"{INITIALIZE}.teacher": None if self.teacher is None else str(self.teacher),
+            f"{INITIALIZE}.unlabelled": None if self.unlabelled is None else str(self.unlabelled),
+            f"{INITIALIZE}.unlabelled_weight": self.unlabelled_weight,
             "components.dictionary_regressor.readout": self.readout,
             "components.dictionary_regressor.transform": self.transform,
             "components.dictionary_regressor.bounds": self.bounds,

@@ -65,6 +65,11 @@ class TrainingRecord:
                 stacklevel=2,
             )
 
+    def add_texts_of(self, other: "TrainingRecord") -> None:
+        """Add the training texts of a model whose predictions this one learns from."""
+        self._hashes |= other._hashes
+        self.has_all_hashes = self.has_all_hashes and other.has_all_hashes
+
     def stop_clock(self) -> None:
         """Update `seconds` after a step."""
         if self._since is not None:

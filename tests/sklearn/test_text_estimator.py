@@ -163,6 +163,18 @@ def test_a_fit_that_fails_leaves_the_model_as_it_was(data):
     assert model.predict(texts[:3]).tolist() == before
 
 
+def test_a_dictionary_learns_from_a_teacher(data, tmp_path):
+    make_dictionary().fit(*data).nlp_.to_disk(tmp_path / "teacher")
+    pd.DataFrame({"text": ["zzzz shelling", "zzzz talks"] * 4}).to_csv(tmp_path / "texts.csv")
+    files = {"teacher": tmp_path / "teacher", "unlabelled": tmp_path / "texts.csv"}
+    model = DictionaryRegressor(learn="elastic_net", unlabelled_weight=0.5, **files).fit(*data)
+    config = model.nlp_.config["initialize"]["components"]["dictionary_regressor"]
+    assert config["unlabelled_weight"] == 0.5
+    assert config["teacher"] == str(tmp_path / "teacher")
+    with pytest.raises(ValueError, match="there are no texts for it to label"):
+        DictionaryRegressor(teacher=tmp_path / "teacher").fit(*data)
+
+
 def test_wrong_parameters(data):
     with pytest.raises(
         ValueError, match="dev_share is 0.5. Expected more than 0, and less than 0.5"
