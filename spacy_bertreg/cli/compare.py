@@ -37,6 +37,14 @@ def compare_cli(
     ] = None,
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap")] = 2000,
     seed: Annotated[int, typer.Option(help="Their seed")] = 0,
+    share: Annotated[
+        tuple[str, str, str] | None,
+        typer.Option(
+            help="Names of a plain model, one distilled from a teacher, and the teacher: how much "
+            "of the teacher's lead survives",
+            metavar="PLAIN DISTILLED TEACHER",
+        ),
+    ] = None,
     gpu_id: GpuId = -1,
     code: Code = None,
     encoding: Encoding = "utf-8",
@@ -71,7 +79,13 @@ def compare_cli(
         check_output(output, [*inputs, *crossval_files([test, *given])])
     import_code(code)
     comparison = compare(
-        test, given, train=train, n_resamples=resamples, seed=seed, options=options
+        test,
+        given,
+        train=train,
+        n_resamples=resamples,
+        seed=seed,
+        options=options,
+        share=share,
     )
     paths = [] if output is None else write_comparison(comparison, output)
     metrics = metric_table(comparison, intervals=["r2"])

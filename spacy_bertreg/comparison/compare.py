@@ -13,6 +13,7 @@ from .bootstrap import LEVEL
 from .crossval_files import is_crossval
 from .crossval_models import CrossValidation, read_crossval
 from .fold_scores import FOLD_COLUMNS, compare_folds, score_folds
+from .lead_share import ShareModels
 from .models import Model, baselines, find_models, read_models
 from .score_models import score_models
 from .test_set import TestSet, read_test_set
@@ -40,6 +41,7 @@ class Comparison:
         (share of values inside) with its bootstrap interval, the shares `below` and `above`, the
         `mean_error` of the predictions, `coverage_moved` if all intervals were moved by it, and
         the `mean_width`, in the target's unit.
+    shares (DataFrame): For each target, what `share_of_lead` gives; empty if not asked for.
     folds (DataFrame): Of a cross-validation, for each model, target, repeat and fold: `model`,
         `target`, `repeat`, `fold`, `n` documents, `r2` and `mse`. Empty otherwise.
     verdicts (DataFrame): For each `target` a `sentence`.
@@ -53,6 +55,7 @@ class Comparison:
     runs: pd.DataFrame
     differences: pd.DataFrame
     coverage: pd.DataFrame
+    shares: pd.DataFrame
     folds: pd.DataFrame
     verdicts: pd.DataFrame
     warnings: list[str]
@@ -89,6 +92,7 @@ def compare(
     n_resamples: int = 2000,
     seed: int = 0,
     options: TableOptions | None = None,
+    share: Sequence[str] | None = None,
 ) -> Comparison:
     """Evaluate models on one test set, or those of a cross-validation on the documents that they
     have not seen, with bootstrap intervals over groups.
@@ -101,6 +105,8 @@ def compare(
     n_resamples (int): Draws of the bootstrap.
     seed (int): Their seed.
     options (TableOptions | None): How tables of predictions are written; None to detect it.
+    share (Sequence[str] | None): Names of a plain model, a distilled one and its teacher, to say
+        how much of the teacher's lead survives; see `share_of_lead`.
     RETURNS (Comparison): The comparison.
     RAISES (ValueError, FileNotFoundError): Something is missing, or not of this test set.
     """
@@ -119,11 +125,14 @@ def compare(
     else:
         documents, models, targets, train = _read(test, sources, train, options)
         settings = {"test": str(test), "train": str(train)}
+    trio = None if share is None else ShareModels(*share)
+    if trio is not None:
+        trio.check([model.name for model in models])
     parts = [
-        score_models(target, models, documents, n_resamples=n_resamples, seed=seed)
+        score_models(target, models, documents, n_resamples=n_resamples, seed=seed, share=trio)
         for target in targets
     ]
-    metrics, runs, differences, coverage = (
+    metrics, runs, differences, coverage, shares = (
         pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)
     )
     folds = pd.DataFrame(columns=FOLD_COLUMNS)
@@ -146,8 +155,9 @@ def compare(
         runs,
         differences,
         coverage,
+        shares,
         folds,
-        verdicts(metrics, differences, evidence),
+        verdicts(metrics, differences, evidence, shares),
         warnings + coverage_warnings(coverage),
         {**settings, "interval": interval},
     )

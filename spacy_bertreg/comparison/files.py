@@ -20,6 +20,7 @@ from .tables import (
     fold_table,
     metric_table,
     run_table,
+    share_table,
 )
 
 FILES = (
@@ -48,7 +49,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     RETURNS (list[Path]): The files.
     """
     contents = (
-        _csv(comparison.metrics),
+        _csv(_with_shares(comparison)),
         _csv(comparison.differences),
         _csv(comparison.runs),
         _csv(comparison.predictions()),
@@ -72,6 +73,17 @@ def _csv(table: pd.DataFrame) -> str:
     )
 
 
+def _with_shares(comparison: Comparison) -> pd.DataFrame:
+    """Add to the distilled model's metrics how much of the teacher's lead survives in it."""
+    if comparison.shares.empty:
+        return comparison.metrics
+    ends = ("", "_low", "_high")
+    columns = {f"share{end}": f"share_of_lead{end}" for end in ends}
+    shares = comparison.shares.rename(columns={"distilled": "model", **columns})
+    shares = shares[["model", "target", *columns.values()]]
+    return comparison.metrics.merge(shares, how="left", on=["model", "target"])
+
+
 def _to_dict(comparison: Comparison) -> dict[str, Any]:
     models = [
         {
@@ -88,10 +100,12 @@ def _to_dict(comparison: Comparison) -> dict[str, Any]:
         "runs": comparison.runs,
         "differences": comparison.differences,
         "coverage": comparison.coverage,
+        "shares": comparison.shares,
         "folds": comparison.folds,
     }
-    if comparison.folds.empty:
-        del tables["folds"]
+    for name in ("shares", "folds"):
+        if tables[name].empty:
+            del tables[name]
     # NaN is no JSON.
     known = {name: t.astype(object).where(t.notna(), None) for name, t in tables.items()}
     return {
@@ -103,7 +117,10 @@ def _to_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def _tables(comparison: Comparison) -> list[pd.DataFrame]:
-    makers = (metric_table, difference_table, fold_table, run_table, coverage_table, cost_table)
+    makers = (
+        *(metric_table, difference_table, share_table, fold_table, run_table, coverage_table),
+        cost_table,
+    )
     return [table for table in (make(comparison) for make in makers) if len(table)]
 
 

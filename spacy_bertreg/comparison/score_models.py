@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..evaluation.metrics import Floats, compute_metrics
 from ..targets.intervals import is_inside
 from .bootstrap import METRIC_TITLES, Bootstrap, interval, relative
+from .lead_share import ShareModels, share_of_lead
 from .models import LINE, MEAN, Model, Run
 from .test_set import TestSet
 from .verdict import find_failures
@@ -20,7 +21,13 @@ Estimates = dict[str, Floats]
 
 
 def score_models(
-    target: str, models: Iterable[Model], test: TestSet, *, n_resamples: int, seed: int
+    target: str,
+    models: Iterable[Model],
+    test: TestSet,
+    *,
+    n_resamples: int,
+    seed: int,
+    share: ShareModels | None = None,
 ) -> tuple[pd.DataFrame, ...]:
     """Score models on one target.
 
@@ -29,8 +36,10 @@ def score_models(
     test (TestSet): The documents.
     n_resamples (int): Draws of the bootstrap.
     seed (int): Their seed.
-    RETURNS (tuple[DataFrame, ...]): `metrics`, `runs`, `differences` and `coverage`, as in
-        `Comparison`.
+    share (ShareModels | None): Three models, of which the first two are compared by the lead of the
+        third; None for none.
+    RETURNS (tuple[DataFrame, ...]): `metrics`, `runs`, `differences`, `coverage` and `shares`, as
+        in `Comparison`.
     """
     known = np.flatnonzero(test.gold[target].notna())
     gold = test.gold[target].to_numpy()[known]
@@ -56,9 +65,13 @@ def score_models(
         {"model": a, "baseline": b, "target": target} | _difference(estimates[a], estimates[b])
         for a, b in pair_models(estimates)
     ]
+    r2 = {name: values["r2"] for name, values in estimates.items()}
+    found = None if share is None else share_of_lead(share, r2)
+    shares = pd.DataFrame([] if found is None else [{"target": target, **found}])
     run_table = pd.DataFrame(run_rows)
     run_table["diverged"] = pd.Series(find_failures(run_table), dtype=object)
-    return pd.DataFrame(rows), run_table, pd.DataFrame(differences), pd.DataFrame(coverage_rows)
+    tables = pd.DataFrame(rows), run_table, pd.DataFrame(differences), pd.DataFrame(coverage_rows)
+    return *tables, shares
 
 
 def _metrics(gold: Floats, predicted: Floats) -> dict[str, float]:

@@ -52,6 +52,22 @@ def difference_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def share_table(comparison: Comparison) -> pd.DataFrame:
+    """Write how much of a teacher's lead survives in the model that was distilled from it."""
+    table = comparison.shares
+    if table.empty:
+        return table
+    columns = {"Distilled": table["distilled"], "Target": table["target"]}
+    for name, header, template in (
+        ("gain", "R², vs. " + str(table["plain"].iloc[0]), "{:+.3f}"),
+        ("lead", f"{table['teacher'].iloc[0]} vs. {table['plain'].iloc[0]}", "{:+.3f}"),
+        ("share", "Share of the lead", "{:.1%}"),
+    ):
+        names = [f"{name}{end}" for end in ("", "_low", "_high")]
+        columns[header] = _with_intervals(table[names], template)
+    return pd.DataFrame(columns)
+
+
 def fold_table(comparison: Comparison) -> pd.DataFrame:
     """Write the scores by fold of a cross-validation, with two columns for each model."""
     folds = comparison.folds

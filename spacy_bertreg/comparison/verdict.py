@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from .bootstrap import FEWEST_GROUPS
+from .lead_share import describe_share
 from .models import LINE, MEAN, Model
 
 # A run below this share of its model's best R² has failed.
@@ -40,20 +41,27 @@ def find_failures(runs: pd.DataFrame) -> list[str | None]:
 
 
 def verdicts(
-    metrics: pd.DataFrame, differences: pd.DataFrame, crossval: str | None = None
+    metrics: pd.DataFrame,
+    differences: pd.DataFrame,
+    crossval: str | None = None,
+    shares: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Say which model is best, by how much more than the next and than the first, and how sure
-    that is.
+    that is; and how much of a teacher's lead survives, if that was asked for.
 
     metrics (DataFrame): As in `Comparison`.
     differences (DataFrame): As in `Comparison`.
     crossval (str | None): Which cross-validation the figures are from; None for a test set.
+    shares (DataFrame | None): As in `Comparison`.
     RETURNS (DataFrame): For each `target` a `sentence`.
     """
     rows = [
         {"target": target, "sentence": _sentence(str(target), table, differences, crossval)}
         for target, table in metrics.groupby("target", sort=False)
     ]
+    for share in () if shares is None else shares.to_dict("records"):
+        row = next(row for row in rows if row["target"] == share["target"])
+        row["sentence"] += f" {describe_share(share)}"
     return pd.DataFrame(rows)
 
 
