@@ -170,6 +170,16 @@ def check_conflict(folder: Path) -> None:
     assert scores.loc["dictionary", "r2"] > 0.2
 
 
+def check_distil(folder: Path) -> None:
+    table = pd.read_csv(folder / "report/smoke/distil.csv")
+    assert table["rated"].tolist() == [60]
+    gain = table["distilled"] - table["plain"]
+    assert table["gain"].tolist() == pytest.approx(gain.tolist())
+    assert (folder / "report/smoke/distil.png").read_bytes().startswith(b"\x89PNG")
+    scores = pd.read_csv(folder / "report/smoke/60/comparison.csv")
+    assert "share_of_lead" in scores
+
+
 def check_freezing(folder: Path) -> None:
     table = pd.read_csv(folder / "report/smoke/freezing.csv")
     assert table["level"].tolist()[::2] == ["head only", "LoRA", "all but embeddings", "all"]
@@ -202,6 +212,7 @@ def check_sizes(folder: Path) -> None:
 
 CHECKS = {
     "projects/conflict": check_conflict,
+    "projects/distil": check_distil,
     "projects/freezing": check_freezing,
     "projects/length": check_length,
     "projects/outcomes": check_outcomes,
