@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparison.crossval import cross_validate
+    from .estimation.estimate import estimate
     from .scoring.frame import score_frame
 
 __version__ = "0.1.0"
-__all__ = ["cross_validate", "score_frame"]
+__all__ = ["cross_validate", "estimate", "score_frame"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from .comparison.crossval import cross_validate
 
         return cross_validate
+    if name == "estimate":
+        from .estimation.estimate import estimate
+
+        return estimate
     if name == "score_frame":
         from .scoring.frame import score_frame
 

@@ -10,7 +10,8 @@ from conftest import ROOT
 PACKAGE = ROOT / "spacy_bertreg"
 # From the top floor down. A room imports itself and what stands below it.
 ROOMS = (
-    "cli", "sklearn", "project", "report", "scoring", "comparison", "pipeline", "explanation",
+    "cli", "sklearn", "project", "estimation", "report", "scoring", "comparison", "pipeline",
+    "explanation",
     "models", "evaluation", "layers", "dictionary", "targets", "training", "data",
 )  # fmt: skip
 

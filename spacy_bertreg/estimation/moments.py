@@ -1,0 +1,149 @@
+"""Regressions as moment equations, with true values in place of predicted ones where known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluation.metrics import Floats
+
+FAMILIES = ("linear", "logistic")
+MOST_STEPS = 100
+TOLERANCE = 1e-9
+# Of a probability of 2e-9: only where covariates separate the outcome.
+MOST_LOGITS = 20.0
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regression on documents of which some are coded.
+
+    terms (list[str]): Names of the k coefficients.
+    X (ndarray): Covariates with predictions in place of the predicted variable, shape (n, k).
+    y (ndarray): The outcome, likewise, shape (n,).
+    X_coded (ndarray), y_coded (ndarray): The same of the coded documents with what was coded,
+        shapes (n_coded, k) and (n_coded,).
+    coded (ndarray): Places of the coded documents, in their order, shape (n_coded,).
+    weights (ndarray): Of the coded documents: 1 / sampling probability, scaled to sum to n, shape
+        (n_coded,).
+    clusters (ndarray | None): Number of each document's cluster, shape (n,); None for none.
+    family (str): "linear", or "logistic" for an outcome between 0 and 1.
+    """
+
+    terms: list[str]
+    X: Floats
+    y: Floats
+    X_coded: Floats
+    y_coded: Floats
+    coded: NDArray[np.int64]
+    weights: Floats
+    clusters: NDArray[np.int64] | None = None
+    family: str = "linear"
+
+    @property
+    def n(self) -> int:
+        """Number of documents."""
+        return len(self.y)
+
+    @property
+    def n_coded(self) -> int:
+        """Number of coded documents."""
+        return len(self.y_coded)
+
+    def moments(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Compute x (y - E[y | x]) of each document, with predictions, and with what was coded.
+
+        theta (ndarray): Coefficients, shape (k,).
+        RETURNS (tuple[ndarray, ndarray]): Shapes (n, k) and (n_coded, k).
+        """
+        predicted = self.X * (self.y - self._mean(self.X @ theta))[:, None]
+        coded = self.X_coded * (self.y_coded - self._mean(self.X_coded @ theta))[:, None]
+        return predicted, coded
+
+    def jacobians(self, theta: Floats, power: float) -> Floats:
+        """Compute minus the derivative of `total`, shape (k, k)."""
+        rest = np.full(self.n, power)
+        rest[self.coded] -= power * self.weights
+        slope = rest * self._slope(self.X @ theta)
+        slope_coded = self.weights * self._slope(self.X_coded @ theta)
+        return (self.X.T * slope) @ self.X + (self.X_coded.T * slope_coded) @ self.X_coded
+
+    def total(self, theta: Floats, power: float) -> Floats:
+        """Compute the sum of the moments: the coded documents' for all, and `power` times the
+        difference between predictions for all and predictions for the coded ones for all.
+
+        theta (ndarray): Coefficients, shape (k,).
+        power (float): How much predictions count: 0 for not at all.
+        RETURNS (ndarray): Shape (k,).
+        """
+        predicted, coded = self.moments(theta)
+        rectified = coded - power * predicted[self.coded]
+        return power * predicted.sum(axis=0) + self.weights @ rectified
+
+    def influences(self, theta: Floats, power: float) -> tuple[Floats, Floats]:
+        """Compute what each document adds to `total`, with weights that were scaled to sum to n.
+
+        The scaling makes `total` a ratio estimator, of which this is the linearisation (Särndal,
+        Swensson & Wretman 1992, Model Assisted Survey Sampling, 5.7). With a simple random sample
+        it says the same as that the number of coded documents was fixed.
+
+        RETURNS (tuple[ndarray, ndarray]): The influences, shape (n, k), and the part of them that
+            is there only because not all documents are coded, shape (n_coded, k).
+        """
+        predicted, coded = self.moments(theta)
+        rectified = coded - power * predicted[self.coded]
+        mean = self.weights @ rectified / self.weights.sum()
+        sampled = self.weights[:, None] * (rectified - mean)
+        influences = power * predicted + mean
+        influences[self.coded] += sampled
+        return influences, sampled
+
+    def solve(self, power: float, start: Floats | None = None) -> Floats:
+        """Find the coefficients at which `total` is 0, by Newton's method with shorter steps where
+        a full one would lead away.
+
+        power (float): See `total`.
+        start (ndarray | None): Where to begin; None for zeros.
+        RETURNS (ndarray): The coefficients, shape (k,).
+        RAISES (ValueError): There is no solution, or it was not found.
+        """
+        theta = np.zeros(self.X.shape[1]) if start is None else start.copy()
+        # Columns of any unit, such as years, count the same in what is small enough.
+        unit = np.sqrt((self.X**2).mean(axis=0))
+        unit[unit == 0] = 1.0
+        total = self.total(theta, power) / unit / self.n
+        scale = max(float(np.abs(self.y_coded).max()), 1e-12)
+        for _ in range(MOST_STEPS):
+            if self.family == "logistic" and np.abs(self.X_coded @ theta).max() > MOST_LOGITS:
+                break
+            if np.abs(total).max() <= TOLERANCE * scale:
+                return theta
+            jacobian = self.jacobians(theta, power) / unit / unit[:, None] / self.n
+            try:
+                step = np.linalg.solve(jacobian, total) / unit
+            except np.linalg.LinAlgError:
+                break
+            for halving in range(12):
+                new = theta + step / 2**halving
+                new_total = self.total(new, power) / unit / self.n
+                if np.abs(new_total).max() < np.abs(total).max():
+                    break
+            else:
+                break
+            theta, total = new, new_total
+        raise ValueError(
+            "The regression has no solution, or it was not found: with the coded documents at "
+            "hand, covariates separate the outcome or depend on each other. Expected fewer terms, "
+            "or more coded documents."
+        )
+
+    def _mean(self, linear: Floats) -> Floats:
+        if self.family == "linear":
+            return linear
+        return 1 / (1 + np.exp(-np.clip(linear, -500, 500)))
+
+    def _slope(self, linear: Floats) -> Floats:
+        if self.family == "linear":
+            return np.ones_like(linear)
+        mean = self._mean(linear)
+        return mean * (1 - mean)
