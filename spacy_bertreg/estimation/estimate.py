@@ -98,6 +98,8 @@ def estimate(
     if not estimators:
         raise ValueError(f"Expected an estimator: {', '.join(estimators_.ESTIMATORS)}.")
     asked = list(dict.fromkeys(estimators))
+    if plan and asked == ["naive"]:
+        raise ValueError("Expected an estimator to plan for: gold, dsl or ppi++.")
     parsed = formulas.Formula(formula)
     is_corrected = any(name in CORRECTED for name in asked)
     if is_corrected and folds is None and pipeline is None and not unseen:
@@ -152,8 +154,6 @@ def estimate(
     result.attrs["notes"] = list(dict.fromkeys(documents.notes))
     result.attrs["warnings"] = [NAIVE_WARNING] if "naive" in asked else []
     if plan:
-        if not plan_tables:
-            raise ValueError("Expected an estimator to plan for: gold, dsl or ppi++.")
         result.attrs["plan"] = pd.concat(plan_tables, ignore_index=True)
     for warning in result.attrs["warnings"]:
         warnings.warn(warning, stacklevel=2)
