@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     compare,
     convert,
     crossval,
+    estimate,
     explain,
     faithfulness,
     freeze_report,
@@ -16,6 +17,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     lexicon,
     package,
     report,
+    sample,
     score,
     train,
 )
