@@ -108,6 +108,8 @@ def estimate_cli(
     Estimate a mean or a regression with a predicted variable, corrected by documents of which it is
     known: those have to be a random sample, and their predictions out of fold.
     """
+    import pandas as pd
+
     from ..data.tables.kinds import TableOptions
     from ..estimation.estimate import estimate
     from ..estimation.tables import (
@@ -147,7 +149,8 @@ def estimate_cli(
     texts = format_estimates(result)
     written = (result, texts)
     if plan:
-        written = (result.attrs["plan"], format_plan(result.attrs["plan"]))
+        widths = pd.DataFrame(result.attrs["plan"])
+        written = (widths, format_plan(widths))
     files: dict[Path, bytes] = {}
     if output is not None:
         files[output] = encode_table(*written, output)

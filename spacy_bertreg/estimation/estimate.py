@@ -84,7 +84,7 @@ def estimate(
         `low`, `high`, `n_coded`, `n`, and `effective_n`, the number of coded documents with which
         `gold` would have the same standard error; before them `group` with `by`. NaN where a group
         can't be estimated. `attrs["notes"]` and `attrs["warnings"]` are lists of sentences, and
-        `attrs["plan"]` is the table of `expect_widths`.
+        `attrs["plan"]` has the rows of `expect_widths`.
     RAISES (ValueError, FileNotFoundError, ImportError): Wrong input, or statsmodels is missing.
     """
     formulas, regressions, estimators_, plans = _import_parts()
@@ -154,7 +154,8 @@ def estimate(
     result.attrs["notes"] = list(dict.fromkeys(documents.notes))
     result.attrs["warnings"] = [NAIVE_WARNING] if "naive" in asked else []
     if plan:
-        result.attrs["plan"] = pd.concat(plan_tables, ignore_index=True)
+        # As records: pandas compares attributes, which it can't for data frames.
+        result.attrs["plan"] = pd.concat(plan_tables, ignore_index=True).to_dict("records")
     for warning in result.attrs["warnings"]:
         warnings.warn(warning, stacklevel=2)
     return result

@@ -10,7 +10,7 @@ import pandas as pd
 import patsy
 
 from ..data.tables.columns import parse_numbers
-from ..data.tables.read import with_labels
+from ..data.tables.read import LARGEST_EXACT, with_labels
 
 
 class Formula:
@@ -112,7 +112,10 @@ def as_variables(
             continue
         labelled = with_labels(table, name)
         try:
-            variables[name] = pd.Series(parse_numbers(labelled, path, decimal), table.index)
+            numbers = pd.Series(parse_numbers(labelled, path, decimal), table.index)
+            # So that a category is 1992, and not 1992.0.
+            is_whole = (numbers % 1 == 0).all() and (numbers.abs() < LARGEST_EXACT).all()
+            variables[name] = numbers.astype(np.int64) if is_whole else numbers
         except ValueError:
             texts = labelled.astype(object)
             empty = labelled.isna() | (labelled.astype(str).str.strip() == "")

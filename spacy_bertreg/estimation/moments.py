@@ -10,8 +10,9 @@ from ..evaluation.metrics import Floats
 FAMILIES = ("linear", "logistic")
 MOST_STEPS = 100
 TOLERANCE = 1e-9
-# Of a probability of 2e-9: only where covariates separate the outcome.
-MOST_LOGITS = 20.0
+# Where covariates separate the outcome, all that could tell a coefficient is nearly certain, and
+# has a smaller share than this of a variance of 1.
+LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ class Regression:
         total = self.total(theta, power) / unit / self.n
         scale = max(float(np.abs(self.y_coded).max()), 1e-12)
         for _ in range(MOST_STEPS):
-            if self.family == "logistic" and np.abs(self.X_coded @ theta).max() > MOST_LOGITS:
-                break
             if np.abs(total).max() <= TOLERANCE * scale:
+                if power == 0 and self._is_separated(theta):
+                    break
                 return theta
             jacobian = self.jacobians(theta, power) / unit / unit[:, None] / self.n
             try:
@@ -136,6 +137,15 @@ class Regression:
             "hand, covariates separate the outcome or depend on each other. Expected fewer terms, "
             "or more coded documents."
         )
+
+    def _is_separated(self, theta: Floats) -> bool:
+        """Tell whether covariates separate an outcome of 0 or 1, so that some combination of them
+        would have an infinite coefficient."""
+        if self.family == "linear":
+            return False
+        squares = (self.X_coded.T * self.weights) @ self.X_coded
+        shares = np.linalg.eigvals(np.linalg.solve(squares, self.jacobians(theta, 0.0)))
+        return bool(shares.real.min() < LEAST_VARIANCE)
 
     def _mean(self, linear: Floats) -> Floats:
         if self.family == "linear":

@@ -95,6 +95,8 @@ def make_regressions(
     if by is not None:
         values = as_variables(table, [by], path, decimal)[by].reset_index(drop=True)
         labels = with_text(values)
+        if n_lost := int((kept & labels.isna().to_numpy()).sum()):
+            documents.notes.append(f"{n_lost:,} documents have no {by!r}, and are left out")
         groups = [(name, kept & (labels == name).to_numpy()) for name in labels.dropna().unique()]
     rows_of_coded = np.full(len(table), -1)
     rows_of_coded[coded] = len(table) + np.arange(len(coded))
@@ -139,8 +141,9 @@ def find_problem(regression: Regression) -> str:
                 f"{', '.join(empty)}: of {which} documents, none has it. Expected some coded "
                 "documents of each category; merge rare ones, or code more."
             )
-        scaled = X / np.sqrt((X**2).mean(axis=0))
-        if np.linalg.matrix_rank(scaled) < k:
+        # The triangle has the same rank, and is small.
+        triangle = np.linalg.qr(X / np.sqrt((X**2).mean(axis=0)), mode="r")
+        if np.linalg.matrix_rank(triangle) < k:
             return (
                 f"The terms {', '.join(regression.terms)} depend on each other in {which} "
                 "documents, so that their coefficients can't be told apart. Expected fewer terms, "

@@ -1,3 +1,4 @@
+import sys
 import warnings
 
 import numpy as np
@@ -140,6 +141,18 @@ def test_missing_values_are_left_out_and_counted(frame):
         run(frame)
 
 
+def test_numbers_of_a_csv_file_are_numbers(frame):
+    frame.loc[[1, 2], "region"] = None
+    text = frame.astype(object).where(frame.notna(), None).map(str, na_action="ignore")
+    text["severity"] = text["severity"].fillna("")
+    expected = run(frame, "severity ~ year + C(author % 2)")
+    pd.testing.assert_frame_equal(run(text, "severity ~ year + C(author % 2)"), expected)
+    grouped = run(text, "severity ~ 1", by="year")
+    assert grouped["group"].unique().tolist() == [str(2000 + k) for k in range(10)]
+    notes = run(text, "severity ~ 1", by="region").attrs["notes"]
+    assert any("2 documents have no 'region'" in note for note in notes)
+
+
 def test_groups_that_cannot_be_estimated_are_nan_with_a_note(frame):
     frame.loc[frame["region"] == "west", "severity"] = np.nan
     table = run(frame, "severity ~ 1", by="region")
@@ -167,7 +180,7 @@ def test_all_coded_is_gold(frame):
 
 def test_plan_is_a_table_of_widths(frame):
     table = run(frame, plan=True)
-    plan = table.attrs["plan"]
+    plan = pd.DataFrame(table.attrs["plan"])
     assert list(plan.columns) == ["estimator", "term", "n_coded", "width"]
     assert plan["n_coded"].min() == 102
     assert plan["n_coded"].max() == N
@@ -223,3 +236,15 @@ def test_logarithm_of_zero_is_named(frame):
     frame[["severity", "severity_predicted"]] = frame[["severity", "severity_predicted"]].abs()
     with pytest.raises(ValueError, match="row 1: .* is infinite for what was coded"):
         run(frame, "np.log(severity) ~ year")
+
+
+def test_without_statsmodels_the_extra_is_named(frame, monkeypatch):
+    import spacy_bertreg.estimation as room
+
+    for name in ("estimators", "regressions", "formulas", "plan"):
+        monkeypatch.delattr(room, name, raising=False)
+        monkeypatch.delitem(sys.modules, f"spacy_bertreg.estimation.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "patsy", None)
+    monkeypatch.setitem(sys.modules, "statsmodels.stats.sandwich_covariance", None)
+    with pytest.raises(ImportError, match=r"pip install 'spacy-bertreg\[estimate\]'"):
+        run(frame)

@@ -155,6 +155,11 @@ def test_a_separated_outcome_is_an_error():
     separated = replace(regression, y_coded=(regression.X_coded[:, 1] > 0).astype(float))
     with pytest.raises(ValueError, match="covariates separate the outcome"):
         fit_gold(separated)
+    # Far outliers are something else.
+    X = regression.X * [1, 1]
+    X[:3, 1] = [40, -60, 50]
+    outliers = replace(regression, X=X, X_coded=X[regression.coded])
+    assert np.isfinite(fit_gold(outliers).std_error).all()
 
 
 def test_plan_expects_what_more_documents_bring():
