@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import spacy
 from conftest import examples_from
+from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_bertreg.dictionary import learning
@@ -290,6 +291,29 @@ def test_a_folder_of_trainings_is_no_teacher(teacher, unrated):
 def test_a_teacher_of_other_targets(teacher, unrated):
     with pytest.raises(ValueError, match="no prediction for the target 'z'. It predicts: 'y'"):
         distil(teacher, unrated, targets=("z",))
+
+
+@Language.component("test_teacher_never_runs")
+def never_runs(doc):
+    raise AssertionError("This component is not needed.")
+
+
+def test_only_components_that_the_prediction_takes_are_run(teacher, unrated, tmp_path):
+    nlp = spacy.load(teacher)
+    nlp.add_pipe("test_teacher_never_runs")
+    assert terms_of(distil(save(nlp, tmp_path / "longer"), unrated))
+
+
+def test_two_predictions_of_the_target(unrated, tmp_path):
+    (tmp_path / "terms.csv").write_text("good,1\nbad,-1\n")
+    nlp = spacy.blank("xx")
+    examples = examples_from(nlp, [(text, {"y": value}) for text, value in RATED])
+    for name in ("a", "b"):
+        config = {"output_key": "{name}:{target}"}
+        component = nlp.add_pipe("dictionary_regressor", name=name, config=config)
+        component.initialize(lambda: examples, nlp=nlp, lexicon=tmp_path / "terms.csv")
+    with pytest.raises(ValueError, match="more than one prediction.*'a:y', 'b:y'"):
+        distil(save(nlp, tmp_path / "two"), unrated)
 
 
 def test_a_teacher_that_regresses_nothing(unrated, tmp_path):
