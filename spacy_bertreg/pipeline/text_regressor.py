@@ -343,8 +343,7 @@ class TextRegressor(Regressor, TrainablePipe):
         if nlp is None or not any(part is self for _, part in nlp.components):
             raise ValueError(
                 f"The pipeline of the component {self.name!r} is gone, or it was sourced from "
-                "another one. Expected a component of a pipeline that spacy.load gave and that is "
-                "kept."
+                "another. Expected one of a pipeline that spacy.load gave, and that is kept."
             )
         return RegressorParts(self.name, self.model, self.loss, self.scale, nlp, self.predict)
 
