@@ -22,6 +22,8 @@ from .transformer import find_transformer, mask_id, word_embeddings
 # Most word pieces whose activations are kept for the backward pass: those of a BERT-base take some
 # 0.7 MB each.
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 8192}
+# How many times as many last hidden states are kept, where nothing below them is.
+HIDDEN_STATES = 16
 
 # What contributions are of: the word embeddings, less those of the mask, or the last hidden states.
 Of = Literal["embeddings", "hidden states"]
@@ -74,6 +76,8 @@ class TransformerPasses:
         self._n_targets = len(parts.targets)
         self._device = self._model.layers[0].shims[0].device
         self._limit = PIECES_AT_ONCE.get(self._device.type, 8192)
+        if of == "hidden states":
+            self._limit *= HIDDEN_STATES
         self._columns = self.head.read_columns(docs)
         self.pieces = read_pieces(self._model, docs)
         self._mask = mask_id(self._model.tokenizer)
