@@ -44,6 +44,13 @@ def workspace(sample, tiny_bert, tmp_path_factory):
     table.to_csv(folder / "reports.csv", index=False)
     pd.read_csv(folder / "reports.csv").to_parquet(folder / "reports.parquet")
     shutil.copy(ROOT / "corpus" / "terms.csv", folder / "terms.csv")
+    articles = sample.assign(year=sample["month"].str[:4])
+    articles[["id", "text", "region", "year"]].to_csv(folder / "articles.csv", index=False)
+    coded = articles[["id", "text", "severity"]].sample(100, random_state=0)
+    coded.assign(probability=100 / len(sample)).to_csv(folder / "coded.csv", index=False)
+    page = (ROOT / "docs" / "estimate.md").read_text(encoding="utf-8")
+    (config,) = re.findall(r"```ini\n(.*?)```", page, flags=re.DOTALL)
+    (folder / "base.cfg").write_text(config)
     for name in ("configs", "scripts", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "assets").mkdir()
@@ -127,7 +134,7 @@ def run_line(line):
     if "train" in words[3:5] and "configs/dictionary.cfg" not in words:
         words += SHORT_BERT if "configs/bert.cfg" in words else SHORT
     if words[4] == "crossval":
-        words += SHORT_BERT
+        words += SHORT_BERT if "configs/bert.cfg" in line else SHORT
         words[words.index("--folds") + 1] = "2"
     if "--seeds" in words:
         words[words.index("--seeds") + 1] = "0"
