@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import spacy
@@ -11,12 +12,19 @@ from markupsafe import Markup
 from spacy.language import Language
 
 from ..pipeline.text_regressor import TextRegressor
-from .explained import explain_text, find_regressor, greatest_by_scale, mark_text
+from .explained import explain_text, greatest_by_scale, mark_text
 from .read import Results
 
 LONGEST_TEXT, MORE = 600, " …"
 # Longer texts are explained by the dictionary alone.
 MOST_WORDS = 1000
+
+
+class Explaining(NamedTuple):
+    """A pipeline, and the name of its component whose predictions are explained."""
+
+    nlp: Language
+    component: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ def disagreements(
     documents: pd.DataFrame,
     predictions: pd.DataFrame,
     texts: Mapping[str, str],
-    explaining: Mapping[str, Language],
+    explaining: Mapping[str, Explaining],
     n: int = 10,
 ) -> list[Disagreement]:
     """Find the texts that models disagree about most.
@@ -51,7 +59,7 @@ def disagreements(
     documents (DataFrame): `id` and `gold` of the documents.
     predictions (DataFrame): The same rows, a column for each model.
     texts (Mapping[str, str]): The texts by id, as far as they are known.
-    explaining (Mapping[str, Language]): Pipelines whose predictions to explain, by model.
+    explaining (Mapping[str, Explaining]): Whose predictions to explain, by model.
     n (int): How many texts, at most.
     RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
         first; none where there are not two models.
@@ -72,23 +80,24 @@ def disagreements(
     return found
 
 
-def load_explaining(results: Results) -> dict[str, Language]:
+def load_explaining(results: Results) -> dict[str, Explaining]:
     """Load the best dictionary and the best text_regressor that still load, by R².
 
     results (Results): What `compare` wrote.
-    RETURNS (dict[str, Language]): The pipelines by name of the model, a dictionary first.
+    RETURNS (dict[str, Explaining]): Them by name of the model, the dictionary first.
     """
     scores = results.rows("scores", results.targets[0]) if results.targets else []
     r2 = {row["model"]: -math.inf if row["r2"] is None else row["r2"] for row in scores}
     models = [model for model in results.comparison["models"] if model["kind"] == "pipeline"]
     models.sort(key=lambda model: -r2.get(model["name"], -math.inf))
-    found: dict[str, Language] = {}
+    found: dict[str, Explaining] = {}
     for factory in ("dictionary_regressor", "text_regressor"):
         runs = [(model["name"], run.get("path")) for model in models for run in model["runs"]]
         for name, path in runs:
-            nlp = _load(path, factory)
-            if nlp is not None:
-                found[name] = nlp
+            explaining = _load(path, factory)
+            if explaining is not None:
+                # A pipeline may have both.
+                found[f"{name}, {factory}" if name in found else name] = explaining
                 break
     return found
 
@@ -102,14 +111,14 @@ def cut_text(text: str) -> str:
     return text[: spaces[-1] if spaces else LONGEST_TEXT].rstrip() + MORE
 
 
-def _load(path: str | None, factory: str) -> Language | None:
+def _load(path: str | None, factory: str) -> Explaining | None:
     """Load a pipeline that has a component of a factory; None if it has none, or does not load."""
     try:
         if not path or (Path(path).is_dir() and not _names(Path(path), factory)):
             return None
         nlp = spacy.load(path)
-        names = (nlp.get_pipe_meta(name).factory for name in nlp.pipe_names)
-        return nlp if factory in names else None
+        names = [n for n in nlp.pipe_names if nlp.get_pipe_meta(n).factory == factory]
+        return Explaining(nlp, names[0]) if names else None
     except (OSError, ValueError, ImportError):
         return None
 
@@ -120,14 +129,14 @@ def _names(path: Path, factory: str) -> bool:
     return any(c.get("factory") == factory for c in components.values())
 
 
-def _mark(text: str, target: str, explaining: Mapping[str, Language]) -> dict[str, Markup]:
+def _mark(text: str, target: str, explaining: Mapping[str, Explaining]) -> dict[str, Markup]:
     """Colour what is shown of a text, for each model that can explain its prediction for it."""
     explained = []
-    for model, nlp in explaining.items():
+    for model, (nlp, name) in explaining.items():
+        is_slow = isinstance(nlp.get_pipe(name), TextRegressor)
         try:
-            # Of a pipeline with both, each kind is in `explaining` under its own model.
-            if len(nlp.make_doc(text)) <= MOST_WORDS or not _is_slow(nlp):
-                explained.append(explain_text(nlp, text, model, target=target))
+            if len(nlp.make_doc(text)) <= MOST_WORDS or not is_slow:
+                explained.append(explain_text(nlp, text, model, component=name, target=target))
         except ValueError:
             # It does not predict this target, takes covariates, or keeps no terms.
             continue
@@ -138,7 +147,3 @@ def _mark(text: str, target: str, explaining: Mapping[str, Language]) -> dict[st
         one.model: mark_text(one, greatest[one.scale], end) + ("" if cut == text else MORE)
         for one in explained
     }
-
-
-def _is_slow(nlp: Language) -> bool:
-    return isinstance(find_regressor(nlp), TextRegressor)

@@ -6,14 +6,13 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from spacy.language import Language
 
 from ..comparison.bootstrap import METRIC_TITLES
 from ..comparison.models import COSTS
 from ..comparison.test_set import read_test_set
 from ..comparison.verdict import plural
 from ..data.files import check_files, write_whole
-from .disagreement import disagreements, load_explaining
+from .disagreement import Explaining, disagreements, load_explaining
 from .drawing import Plot, data_uri, drawing_style, file_name, render
 from .formatting import FORMATS, excludes_zero
 from .plots import plot_folds, plot_metrics, plot_predictions, plot_residuals
@@ -72,7 +71,7 @@ def _section(
     target: str,
     name: str,
     texts: dict[str, str],
-    explaining: dict[str, Language],
+    explaining: dict[str, Explaining],
     files: dict[Path, bytes],
     folder: Path,
 ) -> dict[str, Any]:
