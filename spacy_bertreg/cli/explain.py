@@ -59,10 +59,22 @@ def explain_cli(
     explained = []
     for number, path in enumerate(paths):
         nlp = spacy.load(path)
-        # What is chosen for the first need not be in the others.
-        settings = {"component": component, "method": method} if number == 0 else {}
         explained.append(
-            explain_text(nlp, text, path, target=target, covariates=covariates, **settings)
+            explain_text(
+                nlp,
+                text,
+                path,
+                # What is chosen for the first need not be in the others.
+                component=component if number == 0 else None,
+                target=target,
+                method=method,
+                covariates=covariates,
+            )
+        )
+    if method is not None and not any(one.method for one in explained):
+        raise ValueError(
+            f"--method is {method}, but what is explained is no text_regressor. A dictionary's "
+            "terms add what they add by its readout. Expected no --method."
         )
     files = {}
     if output is not None:

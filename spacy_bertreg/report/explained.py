@@ -124,14 +124,17 @@ def explain_text(
     text (str): The text.
     model (str): A name for the pipeline.
     component (str | None): See `find_regressor`.
-    method (str | None): Method of a text_regressor; None for its default.
+    method (str | None): Method for a text_regressor, which then comes before a dictionary; None for
+        its default.
     target (str | None): The target; None for the first.
     covariates (Mapping[str, float] | None): Covariates of the text.
     RETURNS (ExplainedText): The explanation.
     RAISES (ValueError): There is no such component, target or method, or a dictionary keeps no
         terms.
     """
-    regressor = find_regressor(nlp, component, text=method is not None)
+    has_text = any(isinstance(part, TextRegressor) for part in find_regressors(nlp))
+    prefers_text = method is not None and has_text and component is None
+    regressor = find_regressor(nlp, component, text=prefers_text)
     target = target or regressor.targets[0]
     if target not in regressor.targets:
         raise ValueError(

@@ -133,6 +133,9 @@ def test_wrong_arguments(pipelines):
     result = bertreg("explain", pipelines / "bert", TEXT, "--covariate", "deaths")
     assert result.exit_code == 1
     assert "Expected NAME=NUMBER" in result.output
+    result = bertreg("explain", pipelines / "dictionary", TEXT, "--method", "occlusion")
+    assert result.exit_code == 1
+    assert "is no text_regressor" in " ".join(result.output.split())
     result = bertreg("explain", pipelines / "bert", TEXT)
     assert result.exit_code == 1
     assert "expects the covariates 'deaths'" in " ".join(result.output.split())
