@@ -16,12 +16,14 @@ from spacy_bertreg.estimation.plan import expect_widths
 PPI_PYTHON = {
     ("mean", 0.5): ([0.99331896], [0.03871154]),
     ("mean", 1.0): ([0.98491468], [0.04145656]),
+    ("mean", 0.8): ([0.98827639], [0.03806535]),
     ("mean", None): ([0.99058533], [0.03747068]),
     ("linear", 0.5): ([0.9930994, 0.45677198], [0.03787934, 0.05411188]),
     ("linear", 1.0): ([0.98501906, 0.41093703], [0.0404933, 0.0578788]),
     ("linear", None): ([0.99120544, 0.44602865], [0.0370104, 0.05297272]),
     ("logistic", 0.5): ([-0.00323218, 0.81615964], [0.0913642, 0.13204302]),
     ("logistic", 1.0): ([-0.01610663, 0.77068269], [0.110422, 0.1598403]),
+    ("logistic", 0.8): ([-0.0109735, 0.788815], [0.09949738, 0.14404362]),
     ("logistic", None): ([-0.0012907, 0.82301703], [0.09121342, 0.13175374]),
 }
 
@@ -118,6 +120,14 @@ def test_dsl_is_least_squares_on_the_corrected_outcome():
     # Here, the number of coded documents is fixed.
     assert (fit.std_error < 1.01 * expected.bse).all()
     np.testing.assert_allclose(fit.std_error, expected.bse, rtol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["mean", "logistic"])
+def test_dsl_is_ppi_with_the_share_of_uncoded_documents_as_lambda(kind):
+    estimate, std_error = PPI_PYTHON[kind, 0.8]
+    fit = fit_dsl(make_regression(kind))
+    np.testing.assert_allclose(fit.estimate, estimate, atol=1e-6 * min(std_error))
+    np.testing.assert_allclose(fit.std_error, std_error, rtol=0.004)
 
 
 def test_where_all_are_coded_all_corrected_estimators_are_gold():
