@@ -16,6 +16,7 @@ from scipy.stats import t
 from spacy_bertreg.cli.terminal import make_printing_safe
 from spacy_bertreg.estimation.estimators import ESTIMATORS
 from spacy_bertreg.estimation.moments import Regression
+from spacy_bertreg.estimation.sample import draw_by_size
 
 N, N_CODED, N_DATA = 1500, 250, 500
 
@@ -69,6 +70,17 @@ def unequal_probabilities(rng: np.random.Generator) -> tuple[Regression, float]:
     return Regression(["1", "x"], X, predicted, X[coded], y[coded], coded, weights), 0.5
 
 
+def drawn_by_uncertainty(rng: np.random.Generator) -> tuple[Regression, float]:
+    """Documents are drawn as `sample --design uncertainty` does."""
+    x, spread = rng.normal(size=N), np.exp(0.7 * rng.normal(size=N))
+    y = 1 + 0.5 * x + spread * rng.normal(size=N)
+    predicted = 0.7 * y + 0.5 * x + 0.6 * rng.normal(size=N)
+    coded, probability = draw_by_size(spread, N_CODED, rng)
+    weights = N / probability / (1 / probability).sum()
+    X = np.column_stack([np.ones(N), x])
+    return Regression(["1", "x"], X, predicted, X[coded], y[coded], coded, weights), 0.5
+
+
 def clusters(rng: np.random.Generator) -> tuple[Regression, float]:
     """Authors differ in the outcome, in the covariate, and in how their texts are misread."""
     n_clusters = 100
@@ -107,7 +119,8 @@ def threshold(rng: np.random.Generator) -> tuple[Regression, float]:
 
 
 DESIGNS = [
-    biased, bias_with_covariate, unequal_probabilities, clusters, predicted_covariate, threshold,
+    biased, bias_with_covariate, unequal_probabilities, drawn_by_uncertainty, clusters,
+    predicted_covariate, threshold,
 ]  # fmt: skip
 
 
