@@ -1,7 +1,7 @@
 """Measure what a cross-validation costs beside its trainings.
 
     python benchmarks/crossval.py corpus/tweets/train.spacy dictionary=configs/dictionary.cfg \\
-        full=configs/bert.cfg --epochs 3 --folds 3 --paths.transformer assets/minilm
+        full=configs/bert.cfg --epochs 5 --folds 3 --paths.transformer assets/minilm
 
 Prints CPU seconds of this process: of `spacy train`, of predicting the folds, and of all else, such
 as reading, drawing folds, writing their documents and counting their batches.

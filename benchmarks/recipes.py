@@ -67,8 +67,15 @@ KNOBS: dict[str, dict[str, Any]] = {
     "batches of 16 → 8": {"training.batcher.size": 8},
 }
 FROZEN = {f"{TRANSFORMER}.freeze": "all"}
+# More steps than the first recipe's, and lower rates for lower blocks.
+STEPS: dict[str, Any] = {"training.batcher.size": 8, f"{OPTIMIZER}.layer_decay": 0.85}
 RECIPES: dict[str, dict[str, Any]] = {
     "0.1.0": FIRST,
+    "3 x 0.0001": FIRST | STEPS,
+    "3 x 0.00015": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.00015},
+    "3 x 0.0002": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.0002},
+    "5 x 0.0001": FIRST | STEPS | {"epochs": 5},
+    "5 x 0.0002": FIRST | STEPS | {"epochs": 5, f"{OPTIMIZER}.encoder_rate": 0.0002},
     "normalized": FIRST | {NORMALIZE: True},
     "frozen": FIRST | FROZEN,
     "frozen, normalized": FIRST | FROZEN | {NORMALIZE: True},

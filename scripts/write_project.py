@@ -7,7 +7,7 @@ from spacy_bertreg.project.render import CONFIGS, TRAINING, Variable, render_pro
 
 ROOT = Path(__file__).resolve().parents[1]
 VALUES: dict[str, str | int] = {
-    "epochs": 3,
+    "epochs": 5,
     "seeds": "0,1",
     "crossval": "--folds 5",
     "gpu_id": -1,

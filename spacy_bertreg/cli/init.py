@@ -50,7 +50,7 @@ def init_cli(
     lexicon: Annotated[
         Path | None, typer.Option(help="Term list for the best dictionary, beside the learned one")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="How often BERT reads the training texts")] = 3,
+    epochs: Annotated[int, typer.Option(help="How often BERT reads the training texts")] = 5,
     seeds: Annotated[
         str, typer.Option(help="Whole numbers between commas: one training for each")
     ] = "0,1",

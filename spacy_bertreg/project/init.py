@@ -72,7 +72,7 @@ def init(
     transformer: str | None = None,
     lexicon: str | Path | None = None,
     lang: str = "en",
-    epochs: int = 3,
+    epochs: int = 5,
     seeds: Sequence[int] = (0, 1),
     gpu_id: int = -1,
     window: int | None = None,

@@ -40,7 +40,7 @@ class BertRegressor(TextEstimator):
         freeze: str | int | list[str] = "none",
         lora: dict[str, Any] | None = None,
         head: str = "auto",
-        epochs: int = 3,
+        epochs: int = 5,
         pooling: str = "mean",
         normalize: bool = False,
         transform: str | dict[str, str] = "standardize",

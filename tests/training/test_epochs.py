@@ -21,14 +21,14 @@ def load(tmp_path, name, n_docs, **overrides):
     return spacy.util.load_config(path, overrides=paths | overrides, interpolate=True)
 
 
-def test_three_epochs_of_batches_of_16(tmp_path):
+def test_five_epochs_of_batches_of_8(tmp_path):
     config = load(tmp_path, "bert", 40)
-    assert epoch_settings(config, 3) == {
-        "training.max_steps": 9,
-        "training.eval_frequency": 1,
-        "training.optimizer.warmup_steps": 0,
+    assert epoch_settings(config, 5) == {
+        "training.max_steps": 25,
+        "training.eval_frequency": 2,
+        "training.optimizer.warmup_steps": 2,
     }
-    found = epoch_settings(load(tmp_path, "bert", 2940), 3)
+    found = epoch_settings(load(tmp_path, "bert", 2940), 5)
     # What configs/bert.cfg says of the tweets.
     for name, value in found.items():
         section, _, key = name.removeprefix("training.").rpartition(".")
