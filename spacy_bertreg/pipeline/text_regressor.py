@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from ..targets.transforms import resolve_transforms
 from ..training.head_start import is_exact
 from ..training.losses import Loss, SquaredLoss, mean_loss
 from ..training.training_record import TrainingRecord
-from .regressor import PipelineReference, Regressor, check_choice, check_output_key, has_words
+from .explained import Explained
+from .regressor import PipelineReference, check_choice, check_output_key, has_words
 from .solved_head import (
     HEADS,
     fingerprints,
@@ -36,9 +37,6 @@ from .solved_head import (
     read_vectors,
     solve_head,
 )
-
-if TYPE_CHECKING:
-    from ..explanation.parts import Explanation, RegressorParts
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
@@ -102,7 +100,7 @@ def make_text_regressor(
     return component
 
 
-class TextRegressor(Regressor, TrainablePipe):
+class TextRegressor(Explained, TrainablePipe):
     """Predict one number for each target and document, in `doc.cats[target]` and the target's unit.
     Inside, targets are transformed and standardised, so learning rates do not depend on the unit.
     """
@@ -302,50 +300,6 @@ class TextRegressor(Regressor, TrainablePipe):
         scaled = self.loss.point(by_target)
         spread, quantiles = self.loss.spread(by_target), self.loss.quantiles(by_target)
         return Predictions(self.scale.unscale_with_smearing(scaled), scaled, spread, quantiles)
-
-    def explain(
-        self,
-        docs: Iterable[Doc],
-        *,
-        method: str | None = None,
-        spans_key: str | None = None,
-        **settings: Any,
-    ) -> "list[Explanation]":
-        """Say what each word adds to the predictions: in the target's unit, or on the transformed
-        scale if that is curved. Predictions are not changed, and the pipeline is not either.
-
-        Writes `doc.spans[spans_key]`, with a span for each token that is not white space; see
-        `write_explanation`. `span._.contribution` is what it adds.
-
-        docs (Iterable[Doc]): Documents that the pipeline has read.
-        method (str | None): "integrated_gradients", "gradient_x_input", "token_vectors" or
-            "occlusion"; None for the first, or "token_vectors" on a tok2vec.
-        spans_key (str | None): Key in `doc.spans`; None for the component's name.
-        **settings (Any): Settings of the method, as `tolerance`, `max_steps` or `unit`: see
-            `IntegratedGradients` and `Occlusion`.
-        RETURNS (list[Explanation]): The same for each document, as arrays.
-        RAISES (ValueError): The component is not initialized, there is no such method or setting,
-            this model can't be explained so, or another component writes to the key.
-        """
-        from ..explanation.methods import explain_in_spans  # imports torch
-
-        self.require_initialized()
-        return explain_in_spans(self.parts(), list(docs), method, spans_key or self.name, settings)
-
-    def parts(self) -> "RegressorParts":
-        """Get what explanations take of the component and its pipeline.
-
-        RAISES (ValueError): The pipeline is not known.
-        """
-        from ..explanation.parts import RegressorParts
-
-        nlp = self.pipeline()
-        if nlp is None or not any(part is self for _, part in nlp.components):
-            raise ValueError(
-                f"The pipeline of the component {self.name!r} is gone, or it was sourced from "
-                "another. Expected one of a pipeline that spacy.load gave, and that is kept."
-            )
-        return RegressorParts(self.name, self.model, self.loss, self.scale, nlp, self.predict)
 
     def _by_target(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         return outputs.reshape(len(outputs), len(self.targets), self.loss.n_outputs)
