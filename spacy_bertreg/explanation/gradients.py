@@ -116,17 +116,23 @@ class GradientTimesInput:
 
     def __call__(self, parts: RegressorParts, docs: Sequence[Doc]) -> list[Explanation]:
         """Explain the predictions for documents, each with a word."""
-        passes = TransformerPasses(parts, docs)
-        results = passes.run([(number, 1.0) for number in range(len(docs))])
-        return [
-            explain_by_rest(
-                word_units(doc),
-                result.values,
-                result.tokens,
-                passes.head.by_covariate(result.columns),
-            )
-            for doc, result in zip(docs, results, strict=True)
-        ]
+        return explain_in_one_pass(TransformerPasses(parts, docs), docs)
+
+
+def explain_in_one_pass(passes: TransformerPasses, docs: Sequence[Doc]) -> list[Explanation]:
+    """Explain by one pass at the text itself, with the rest as base.
+
+    passes (TransformerPasses): Of the documents.
+    docs (Sequence[Doc]): The documents.
+    RETURNS (list[Explanation]): For each document.
+    """
+    results = passes.run([(number, 1.0) for number in range(len(docs))])
+    return [
+        explain_by_rest(
+            word_units(doc), result.values, result.tokens, passes.head.by_covariate(result.columns)
+        )
+        for doc, result in zip(docs, results, strict=True)
+    ]
 
 
 def explain_by_rest(

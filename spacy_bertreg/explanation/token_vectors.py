@@ -8,7 +8,7 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import chain
 
-from .gradients import explain_by_rest
+from .gradients import explain_by_rest, explain_in_one_pass
 from .head import Head
 from .parts import Explanation, RegressorParts, word_units
 from .passes import TransformerPasses
@@ -44,16 +44,7 @@ class TokenVectors:
             )
         passes = TransformerPasses(parts, docs, "hidden states")
         _check_linear(passes.head, parts)
-        results = passes.run([(number, 1.0) for number in range(len(docs))])
-        return [
-            explain_by_rest(
-                word_units(doc),
-                result.values,
-                result.tokens,
-                passes.head.by_covariate(result.columns),
-            )
-            for doc, result in zip(docs, results, strict=True)
-        ]
+        return explain_in_one_pass(passes, docs)
 
 
 def _explain_tok2vec(parts: RegressorParts, docs: Sequence[Doc]) -> list[Explanation]:
