@@ -90,7 +90,8 @@ def estimate_cli(
         bool,
         typer.Option(
             "--plan",
-            help="Show, write and draw how wide intervals will be with more coded documents",
+            help="Show how wide intervals will be with more coded documents, and write and draw "
+            "this in place of the estimates",
         ),
     ] = False,
     output: Annotated[
