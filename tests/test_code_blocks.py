@@ -67,7 +67,7 @@ def workspace(sample, tiny_bert, tmp_path_factory):
     test.assign(prediction=1.0).to_csv(folder / "predictions.csv", index=False)
     for name, freeze in (("full", "none"), ("frozen", "all")):
         save(make_pipeline(tiny_bert, tweets, freeze), folder / "training" / name)
-    for name in ("dictionary", "dictionary-best"):
+    for name in ("dictionary", "dictionary-best", "plain", "distilled"):
         nlp = spacy.blank("en")
         nlp.add_pipe("dictionary_regressor")
         lexicon = {"lexicon": str(folder / "terms.csv")}
