@@ -3,7 +3,7 @@
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
         --transformer assets/minilm --recipes "0.1.0;default" --seeds 0,1,2
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
-        --transformer assets/minilm --screen
+        --transformer assets/minilm --screen whole
 
 A corpus is a folder with train.spacy, dev.spacy and test.spacy; docs/recipes.md has the commands
 that make those of its tables. Each training is a line of runs.jsonl: what is there is not trained
@@ -13,7 +13,8 @@ again, so a run that was ended goes on, and tables can be printed anew.
 one, in the mean over the corpora. --screen says what each of eight knobs buys. It trains 16
 recipes, a fractional factorial design of resolution IV (Box, Hunter & Hunter 2005, ch. 6): each
 knob is turned in half of them, together with each other knob equally often, so that all 16
-trainings of a corpus tell about every knob, whatever two knobs do together.
+trainings of a corpus tell about every knob, whatever two knobs do together. Half of it, 8 recipes,
+tells about all knobs but the first, as far as two knobs do nothing together.
 """
 
 import argparse
@@ -93,12 +94,12 @@ def main() -> None:
     parser.add_argument(
         "--recipes", default="", help="names between semicolons, the first to compare with"
     )
-    parser.add_argument("--screen", action="store_true")
+    parser.add_argument("--screen", choices=["half", "whole"])
     parser.add_argument("--seeds", default="0", help="numbers between commas")
     parser.add_argument("--gpu-id", type=int, default=-1)
     args = parser.parse_args()
 
-    recipes = dict(screening()) if args.screen else {n: RECIPES[n] for n in args.recipes.split(";")}
+    recipes = dict(screening(args.screen)) if args.screen else {n: RECIPES[n] for n in args.recipes.split(";")}
     known = read_runs(args.runs)
     wanted = [
         {"corpus": corpus.name, "recipe": recipe, "seed": int(seed)}
@@ -119,11 +120,11 @@ def main() -> None:
     print_effects(table) if args.screen else print_recipes(table, list(recipes))
 
 
-def screening() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Make the recipes of the design: a Hadamard matrix and its fold-over. Their names say which
-    knobs are turned, as "screen 01010101"."""
+def screening(part: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Make the recipes of the design: a Hadamard matrix and, if it is to be "whole", its fold-over.
+    Their names say which knobs are turned, as "screen 01010101"."""
     half = hadamard(len(KNOBS)) < 0
-    for row in np.concatenate([half, ~half]):
+    for row in np.concatenate([half, ~half]) if part == "whole" else half:
         turned = [knob for knob, is_turned in zip(KNOBS.values(), row, strict=True) if is_turned]
         settings = FIRST | {name: value for knob in turned for name, value in knob.items()}
         yield "screen " + "".join(str(int(is_turned)) for is_turned in row), settings
@@ -171,6 +172,8 @@ def print_effects(table: pd.DataFrame) -> None:
     turned = np.array([[mark == "1" for mark in recipe.split()[1]] for recipe in table["recipe"]])
     rows = []
     for number, knob in enumerate(KNOBS):
+        if not turned[:, number].any():
+            continue  # the first one, in half of the design
         by_corpus = table.groupby(["corpus", turned[:, number]])["dev"].mean().unstack()
         effect = by_corpus[True] - by_corpus[False]
         rows.append({"knob": knob, "mean": effect.mean(), "se": effect.sem(), **effect})
