@@ -99,7 +99,10 @@ def main() -> None:
     parser.add_argument("--gpu-id", type=int, default=-1)
     args = parser.parse_args()
 
-    recipes = dict(screening(args.screen)) if args.screen else {n: RECIPES[n] for n in args.recipes.split(";")}
+    if args.screen:
+        recipes = dict(screening(args.screen))
+    else:
+        recipes = {name: RECIPES[name] for name in args.recipes.split(";")}
     known = read_runs(args.runs)
     wanted = [
         {"corpus": corpus.name, "recipe": recipe, "seed": int(seed)}
