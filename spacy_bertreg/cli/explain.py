@@ -1,5 +1,6 @@
 """`python -m spacy bertreg explain`"""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,7 +57,9 @@ def explain_cli(
     check_files([output], paths)
     import_code(code)
     covariates = _read_covariates(covariate or [])
-    explained = []
+    if observed is not None and not math.isfinite(observed):
+        raise ValueError(f"--observed is {observed}. Expected a finite number.")
+    explained: list[ExplainedText] = []
     for number, path in enumerate(paths):
         nlp = spacy.load(path)
         explained.append(
@@ -66,7 +69,8 @@ def explain_cli(
                 path,
                 # What is chosen for the first need not be in the others.
                 component=component if number == 0 else None,
-                target=target,
+                # One scale of colours is for one target.
+                target=target or (explained[0].target if explained else None),
                 method=method,
                 covariates=covariates,
             )

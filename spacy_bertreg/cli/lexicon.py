@@ -10,7 +10,7 @@ from wasabi import msg
 from ..data.files import check_files, write_whole
 from ..scoring.loading import import_code
 from .group import bertreg_cli, plain_errors
-from .options import Code, MaxDocs, Pipeline, Seed
+from .options import Code, Pipeline, Seed
 from .terminal import print_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def lexicon_cli(
         typer.Option(help="For a text_regressor: a .spacy file with the texts to take words from"),
     ] = None,
     method: Annotated[str | None, typer.Option(help="With --data: as of explain")] = None,
-    max_docs: MaxDocs = None,
+    max_docs: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --data: take so many texts, drawn at random; default all"),
+    ] = None,
     min_documents: Annotated[
         int, typer.Option(min=1, help="With --data: leave out words that fewer texts have")
     ] = 5,

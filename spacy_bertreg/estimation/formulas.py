@@ -68,7 +68,8 @@ class Formula:
         columns: Mapping[str, Any] = {name: frame[name].head(2) for name in frame}
         scope = {"np": np, "I": lambda value: value, "Q": columns.__getitem__}
         try:
-            value = patsy.EvalEnvironment([scope]).eval(self.outcome, inner_namespace=columns)
+            with np.errstate(all="ignore"):
+                value = patsy.EvalEnvironment([scope]).eval(self.outcome, inner_namespace=columns)
         except Exception as error:  # whatever is wrong with the formula
             raise self._error(error) from error
         return bool(pd.api.types.is_bool_dtype(np.asarray(value)))

@@ -138,7 +138,7 @@ def explain_text(
     target = target or regressor.targets[0]
     if target not in regressor.targets:
         raise ValueError(
-            f"The component {regressor.name!r} has no target {target!r}. It has: "
+            f"The component {regressor.name!r} of {model} has no target {target!r}. It has: "
             f"{', '.join(regressor.targets)}."
         )
     doc = nlp.make_doc(text)

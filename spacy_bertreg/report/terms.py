@@ -30,7 +30,8 @@ def find_dictionary(nlp: Language, name: str | None = None) -> DictionaryRegress
         named = f" named {name!r}" if name else ""
         raise ValueError(
             f"The pipeline has no dictionary_regressor{named}. It has: "
-            f"{', '.join(nlp.pipe_names) or 'no components'}."
+            f"{', '.join(nlp.pipe_names) or 'no components'}. The words of a text_regressor are "
+            "listed with --data."
         )
     return found[name] if name else next(iter(found.values()))
 

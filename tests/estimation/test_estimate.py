@@ -238,6 +238,12 @@ def test_logarithm_of_zero_is_named(frame):
         run(frame, "np.log(severity) ~ year")
 
 
+def test_logarithm_of_a_negative_prediction_is_named(frame):
+    frame.loc[0, "severity_predicted"] = -1.0
+    with pytest.raises(ValueError, match="row 1: the formula has no value there"):
+        run(frame, "np.log(severity) ~ year")
+
+
 def test_without_statsmodels_the_extra_is_named(frame, monkeypatch):
     import spacy_bertreg.estimation as room
 

@@ -122,6 +122,24 @@ def test_command(pipelines, tmp_path):
     assert "gradient_x_input" in page
 
 
+def test_all_models_of_a_page_predict_the_same(pipelines, sample, tmp_path):
+    """As they share a scale of colours, and the observed value."""
+    other = spacy.blank("en")
+    component = other.add_pipe("dictionary_regressor")
+    rows = sample.head(24)
+    pairs = zip(rows["text"], rows["severity"], strict=True)
+    examples = examples_from(other, [(text, {"mood": value}) for text, value in pairs])
+    terms = str(ROOT / "corpus" / "terms.csv")
+    component.initialize(lambda: examples, nlp=other, lexicon=terms)
+    other.to_disk(tmp_path / "other")
+    page = tmp_path / "page.html"
+    paths = pipelines / "dictionary", tmp_path / "other"
+    result = bertreg("explain", paths[0], TEXT, "--with", paths[1], "--output", page)
+    assert result.exit_code == 1
+    assert "has no target 'severity'. It has: mood" in " ".join(result.output.split())
+    assert not page.exists()
+
+
 def test_wrong_arguments(pipelines):
     nlp = spacy.load(pipelines / "dictionary")
     with pytest.raises(ValueError, match="no text_regressor. It has: dictionary_regressor"):
@@ -136,6 +154,9 @@ def test_wrong_arguments(pipelines):
     result = bertreg("explain", pipelines / "dictionary", TEXT, "--method", "occlusion")
     assert result.exit_code == 1
     assert "is no text_regressor" in " ".join(result.output.split())
+    result = bertreg("explain", pipelines / "dictionary", TEXT, "--observed", "nan")
+    assert result.exit_code == 1
+    assert "--observed is nan. Expected a finite number" in result.output
     result = bertreg("explain", pipelines / "bert", TEXT)
     assert result.exit_code == 1
     assert "expects the covariates 'deaths'" in " ".join(result.output.split())

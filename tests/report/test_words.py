@@ -84,4 +84,4 @@ def test_command(pipeline, data, tmp_path):
     arguments = ["bertreg", "lexicon", pipeline]
     result = CliRunner().invoke(app, list(map(str, arguments)))
     assert result.exit_code == 1
-    assert "dictionary_regressor" in result.output
+    assert "are listed with --data" in " ".join(result.output.split())
