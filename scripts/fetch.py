@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from statistics import fmean, variance
 
 from spacy_bertreg.cli.terminal import make_printing_safe
 
@@ -80,17 +81,22 @@ def download(requirement: str, folder: Path, kind: str) -> Path:
 
 
 def fetch_ratings(package: Path, output: Path) -> None:
-    """Write the word list, and the ratings as CSV tables with id, group, rating and text."""
+    """Write the word list, and the ratings as CSV tables: with id, group, rating (the mean) and
+    text, and, in raters/, with id, n (number of ratings), mean and variance (with n - 1)."""
     with tarfile.open(package) as sdist:
         lexicon = checked("vader_lexicon.txt", read_member(sdist, VADER_LEXICON))
         archive = checked("hutto_ICWSM_2014.tar.gz", read_member(sdist, RATINGS_ARCHIVE))
-    (output / "ratings").mkdir(parents=True, exist_ok=True)
+    for folder in ("ratings", "raters"):
+        (output / folder).mkdir(parents=True, exist_ok=True)
     (output / "vader_lexicon.txt").write_bytes(lexicon)
     with tarfile.open(fileobj=io.BytesIO(archive)) as ratings:
         for name in RATINGS:
             content = read_member(ratings, f"hutto_ICWSM_2014/{name}_GroundTruth.txt")
             table = to_csv(content.decode("latin-1"))
             (output / "ratings" / f"{name}.csv").write_text(table, encoding="utf-8", newline="")
+            content = read_member(ratings, f"hutto_ICWSM_2014/{name}_anonDataRatings.txt")
+            table = describe_ratings(content.decode("latin-1"))
+            (output / "raters" / f"{name}.csv").write_text(table, encoding="utf-8", newline="")
 
 
 def to_csv(ratings: str) -> str:
@@ -106,6 +112,20 @@ def to_csv(ratings: str) -> str:
         if line.strip():
             id_, rating, text = line.rstrip("\r").split("\t", 2)
             writer.writerow([id_, id_.partition("_")[0], rating, text])
+    return table.getvalue()
+
+
+def describe_ratings(ratings: str) -> str:
+    """Turn lines of id, mean, standard deviation and all ratings, between tabs, into a CSV table of
+    id, n, mean and variance."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["id", "n", "mean", "variance"])
+    for line in ratings.split("\n"):
+        if line.strip():
+            id_, _, _, listed = line.rstrip("\r").split("\t")
+            values = json.loads(listed)
+            writer.writerow([id_, len(values), fmean(values), variance(values)])
     return table.getvalue()
 
 

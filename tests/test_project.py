@@ -66,7 +66,8 @@ def test_weasel_takes_it(folder):
 def test_every_dependency_is_in_the_repository_or_made_before(folder, workflow):
     project = PROJECTS[folder]
     # What `spacy project assets` downloads, or a user's own.
-    made = {normalize(folder, project["vars"]["ged"])} if "ged" in project["vars"] else set()
+    made = {normalize(folder, asset["dest"]) for asset in project.get("assets", [])}
+    made |= {normalize(folder, project["vars"]["ged"])} if "ged" in project["vars"] else set()
     for name in project["workflows"][workflow]:
         command = COMMANDS[folder, name]
         for path in (normalize(folder, dep) for dep in command.get("deps", [])):
@@ -215,6 +216,17 @@ def check_sizes(folder: Path) -> None:
     assert "training documents" in (folder / "report/smoke/index.html").read_text("utf-8")
 
 
+def check_suite(folder: Path) -> None:
+    table = pd.read_csv(folder / "report/smoke/suite.csv").set_index("model")
+    assert list(table.index) == ["dictionary", "dictionary-best", "frozen", "full"]
+    assert (table["documents"] == 400).all()
+    best = table["r2"].head(2).idxmax()
+    assert table.loc["full", "best_dictionary"] == best
+    lead = table.loc["full", "r2"] - table.loc[best, "r2"]
+    assert table.loc["full", "lead"] == pytest.approx(lead)
+    assert (folder / "report/smoke/suite.png").read_bytes().startswith(b"\x89PNG")
+
+
 CHECKS = {
     "projects/conflict": check_conflict,
     "projects/distil": check_distil,
@@ -222,6 +234,7 @@ CHECKS = {
     "projects/length": check_length,
     "projects/outcomes": check_outcomes,
     "projects/sizes": check_sizes,
+    "projects/suite": check_suite,
 }
 
 
