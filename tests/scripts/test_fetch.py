@@ -4,7 +4,7 @@ import tarfile
 import pandas as pd
 import pytest
 from conftest import ROOT
-from fetch import RATINGS, SHA256, checked, read_member, to_csv
+from fetch import RATINGS, SHA256, checked, describe_ratings, read_member, to_csv
 
 ARCHIVE = ROOT.parent / "shared" / "data" / "hutto_ICWSM_2014.tar.gz"
 
@@ -15,6 +15,15 @@ def test_ratings_become_a_table():
     assert read.to_dict("records") == [
         {"id": "1_2", "group": "1", "rating": "-0.9", "text": 'no "picture", b/w'},
         {"id": "7", "group": "7", "rating": "2.5", "text": "tabs\there"},
+    ]
+
+
+def test_all_ratings_of_a_text_become_their_number_mean_and_variance():
+    table = describe_ratings("1_2\t0.75\t0.43301\t[1, 1, 0, 1]\r\n7\t-1\t1.0\t[-2, 0]\n\n")
+    read = pd.read_csv(io.StringIO(table), dtype={"id": str})
+    assert read.to_dict("records") == [
+        {"id": "1_2", "n": 4, "mean": 0.75, "variance": 0.25},
+        {"id": "7", "n": 2, "mean": -1.0, "variance": 2.0},
     ]
 
 
@@ -41,3 +50,8 @@ def test_all_ratings_of_the_real_archive():
             assert (len(table), table["group"].nunique())[0] == expected[name][0]
             assert table["rating"].astype(float).between(-4, 4).all()
             assert table["text"].str.strip().ne("").all()
+            raters = read_member(archive, f"hutto_ICWSM_2014/{name}_anonDataRatings.txt")
+            every = pd.read_csv(io.StringIO(describe_ratings(raters.decode("latin-1"))), dtype=str)
+            means = every.set_index("id")["mean"].astype(float)
+            ratings = table.set_index("id")["rating"].astype(float)
+            assert (means[ratings.index] - ratings).abs().max() < 1e-8

@@ -1,0 +1,86 @@
+import json
+import sys
+
+import pandas as pd
+import plot_suite
+import pytest
+
+R2 = {"dictionary": 0.3, "dictionary-best": 0.5, "frozen": 0.2, "full": 0.6}
+
+
+def write_set(folder, r2=None, target="rating"):
+    """Write what `compare` writes of a cross-validation, with intervals of ± 0.04."""
+    r2 = r2 or R2
+    ends = {"_low": -0.04, "": 0, "_high": 0.04}
+    scores = [
+        {"model": model, "target": target, "n": 1500, "n_groups": 300}
+        | {f"r2{end}": value + by for end, by in ends.items()}
+        for model, value in {**r2, "training mean": 0.0}.items()
+    ]
+    differences = []
+    # The better model stands first, as in `compare`.
+    for name in ("dictionary", "dictionary-best"):
+        model, baseline = ("full", name) if r2["full"] > r2[name] else (name, "full")
+        lead = r2[model] - r2[baseline]
+        row = {"model": model, "baseline": baseline, "target": target}
+        row |= {f"r2_difference{end}": lead + by for end, by in ends.items()}
+        differences.append(row | {f"r2_folds{end}": lead + 2 * by for end, by in ends.items()})
+    folder.mkdir(parents=True)
+    content = {"scores": scores, "differences": differences}
+    (folder / "comparison.json").write_text(json.dumps(content))
+
+
+def run(folder, monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["plot_suite.py", str(folder), *words])
+    plot_suite.main()
+
+
+def test_table_figure_and_counts(tmp_path, monkeypatch, capsys):
+    # In the order of project.yml, not of names.
+    write_set(tmp_path / "report" / "tweets")
+    behind = {"dictionary": 0.44, "dictionary-best": 0.5, "frozen": 0.41, "full": 0.43}
+    write_set(tmp_path / "report" / "empathic", behind, "empathy")
+    (tmp_path / "raters").mkdir()
+    for file in plot_suite.RATERS.values():
+        table = pd.DataFrame({"id": "a", "n": 20, "mean": [-1.0, 1.0], "variance": [1.0, 3.0]})
+        table.to_csv(tmp_path / "raters" / f"{file}.csv", index=False)
+    run(tmp_path / "report", monkeypatch, "--raters", str(tmp_path / "raters"))
+    out = capsys.readouterr().out
+    assert out == (tmp_path / "report" / "suite.md").read_text(encoding="utf-8")
+    tweets, reactions = (line for line in out.splitlines() if "1,500" in line)
+    assert tweets.startswith("| tweets | 1,500 | 0.300 [0.260, 0.340] |")
+    # 1 - (2 / 20) / 1
+    assert tweets.endswith("| 0.600 [0.560, 0.640] | +0.100 [+0.060, +0.140] | 0.900 |")
+    assert reactions.startswith("| reactions, empathy |")
+    assert reactions.endswith("| -0.070 [-0.110, -0.030] | – |")
+    for line in (
+        "full > dictionary-best: 1 of 2",
+        "full > dictionary > frozen: 1 of 2",
+        "full > frozen: 2 of 2",
+        "full ahead of the best dictionary by more than chance: 1 of 2",
+        "full behind it by more than chance: 1 of 2",
+    ):
+        assert f"- {line}\n" in out
+    table = pd.read_csv(tmp_path / "report" / "suite.csv")
+    assert table["set"].tolist() == ["tweets"] * 4 + ["empathic"] * 4
+    full = table[table["model"] == "full"]
+    assert full["best_dictionary"].tolist() == ["dictionary-best"] * 2
+    assert full["lead_folds_low"].tolist() == pytest.approx([0.02, -0.15])
+    assert (tmp_path / "report" / "suite.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_set_with_other_models(tmp_path, monkeypatch, capsys):
+    write_set(tmp_path / "report" / "mine", R2 | {"lora": 0.55})
+    run(tmp_path / "report", monkeypatch)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("| full | lora | full vs. best dictionary |")
+    assert "ceiling" not in lines[0]
+
+
+def test_nothing_to_draw(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, monkeypatch)
+    assert "has no folder that compare wrote" in capsys.readouterr().err
+    write_set(tmp_path / "report" / "tweets")
+    with pytest.raises(SystemExit, match=r"tweets\.csv does not exist. Expected it from fetch"):
+        run(tmp_path / "report", monkeypatch, "--raters", str(tmp_path))
