@@ -27,6 +27,7 @@ from .crossval_files import (
     read_finished,
     write_crossval,
 )
+from .crossval_reuse import find_reusable
 from .crossval_run import describe_run
 from .crossval_trainings import Training, check_names, predictions_table, score_trainings
 from .test_set import TestSet, make_test_set, read_docs
@@ -56,7 +57,8 @@ def cross_validate(
         test.spacy stays out.
     configs (Mapping[str, str | Path]): By model, its config of spaCy.
     output (str | Path | None): Folder for predictions.csv and crossval.json. A run that was killed
-        goes on there. None to write nothing.
+        goes on there, and of a finished one, models of the same config, settings and folds are not
+        trained again. None to write nothing.
     folds (int): Number of folds.
     repeats (int): How often all is done, with folds drawn anew.
     seeds (Sequence[int]): One for each repeat, or one for the first, which the others count up
@@ -159,6 +161,7 @@ def cross_validate(
             predict,
             place / FOLDS,
             run.identity,
+            known=find_reusable(place, run, trainings, documents),
             gpu_id=gpu_id,
             code=None if code is None else Path(code),
             engine=engine,

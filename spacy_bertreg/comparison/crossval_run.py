@@ -76,12 +76,17 @@ def describe_run(
     identity = {
         **{f"the data's {name} (SHA-256)": value for name, value in content.items()},
         "the models": list(configs),
-        **{f"the config of {name} (SHA-256)": value for name, value in hashes.items()},
+        **{config_key(name): value for name, value in hashes.items()},
         "the code's content (SHA-256)": code and hash_file(code),
         **settings,
         **{f"the version of {name}": found for name, found in versions.items()},
     }
     return CrossvalRun(about, identity, {n: learns_by_steps(c) for n, c in read.items()})
+
+
+def config_key(model: str) -> str:
+    """Name the place of a model's config in `CrossvalRun.identity`."""
+    return f"the config of {model} (SHA-256)"
 
 
 def _check_corpora(config: Config, path: Path) -> None:

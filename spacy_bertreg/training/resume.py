@@ -24,6 +24,7 @@ def train_resumably(
     folder: Path,
     settings: Mapping[str, Any],
     *,
+    known: Mapping[str, Any] | None = None,
     gpu_id: int = -1,
     code: Path | None = None,
     engine: str = "local",
@@ -35,6 +36,7 @@ def train_resumably(
     finish (Callable): Gets a job and its model-best, and returns what JSON can hold.
     folder (Path): Folder of the results: new, empty, or of a run that was killed.
     settings (Mapping[str, Any]): All that the results depend on.
+    known (Mapping[str, Any] | None): Results by the jobs' names that are there already.
     gpu_id (int), code (Path | None), engine (str): See `train_all`.
     on_progress (Callable | None): Gets a line about each training when it begins.
     RETURNS (dict[str, Any]): By the jobs' names, what `finish` returned, as read from JSON.
@@ -42,7 +44,7 @@ def train_resumably(
         settings.
     """
     _begin(folder, settings, jobs)
-    done = {
+    done = dict(known or {}) | {
         job.name: _read_json(folder / f"{job.name}.json")
         for job in jobs
         if (folder / f"{job.name}.json").is_file()
@@ -65,18 +67,18 @@ def train_resumably(
     try:
         for job, trained in trainings:
             _write_json(folder / f"{job.name}.json", finish(job, trained / "model-best"))
+            done[job.name] = _read_json(folder / f"{job.name}.json")
             shutil.rmtree(trained)
             # Pipelines refer to themselves: without this, several would be in memory.
             gc.collect()
     except Exception as error:  # spaCy's, torch's, and of the user's own functions
-        n_done = sum((folder / f"{job.name}.json").is_file() for job in jobs)
-        if not n_done:
+        if not any((folder / f"{job.name}.json").is_file() for job in jobs):
             clear(folder)
         where = title if engine == "local" else "A training"
         raise ValueError(
-            f"{where} failed: {error}\n{n_done} of {len(jobs)} trainings are done, and kept."
+            f"{where} failed: {error}\n{len(done)} of {len(jobs)} trainings are done, and kept."
         ) from error
-    return {job.name: _read_json(folder / f"{job.name}.json") for job in jobs}
+    return done
 
 
 def is_ours(folder: Path) -> bool:

@@ -172,6 +172,44 @@ def test_a_finished_run_is_not_repeated(finished, data):
     assert content(folder) == before
 
 
+def test_only_a_model_that_is_new_is_trained(finished, data, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "out")
+    lines = []
+    settings = {"folds": 3, "on_progress": lines.append}
+    ridge = cross_validate(
+        data, {"ridge": DICTIONARY}, tmp_path / "out", overrides=GIVEN, **settings
+    )
+    assert lines == ["going on after 3 of 3 trainings"]
+    pd.testing.assert_frame_equal(ridge, finished[1].drop(columns="cased"))
+    lines.clear()
+    cross_validate(data, MODELS, tmp_path / "out", overrides=SETTINGS, **settings)
+    assert lines == [
+        "going on after 3 of 6 trainings",
+        *(f"training {2 * fold} of 6: cased, repeat 1, fold {fold}" for fold in (1, 2, 3)),
+    ]
+    # As if all had been trained.
+    assert content(tmp_path / "out") == content(finished[0])
+    lines.clear()
+    changed = {**SETTINGS, "ridge.components.dictionary_regressor.context_window": 5}
+    cross_validate(data, MODELS, tmp_path / "out", overrides=changed, **settings)
+    assert [line.partition(", ")[0] for line in lines[1:]] == [
+        f"training {2 * fold - 1} of 6: ridge" for fold in (1, 2, 3)
+    ]
+
+
+def test_a_model_that_has_diverged_is_trained_again(finished, data, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "out")
+    path = tmp_path / "out" / "crossval.json"
+    about = json.loads(path.read_text())
+    (row,) = (r for r in about["scores"] if (r["model"], r["fold"]) == ("ridge", 2))
+    row["mse"] = None
+    path.write_text(json.dumps(about))
+    lines = []
+    settings = {"folds": 3, "overrides": GIVEN, "on_progress": lines.append}
+    cross_validate(data, {"ridge": DICTIONARY}, tmp_path / "out", **settings)
+    assert lines[1:] == ["training 2 of 3: ridge, repeat 1, fold 2"]
+
+
 def test_other_settings_replace_what_is_ours(data, finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "out")
     (tmp_path / "out" / "notes.txt").write_text("mine")
