@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from spacy.tokens import Doc
 
 from .tables.columns import A_DATE, check_cells, parse_dates
 
@@ -84,6 +85,20 @@ def split_by_column(column: pd.Series, path: Path) -> np.ndarray:
                 f"{column.name!r}."
             )
     return split
+
+
+def order_by_group(docs: Sequence[Doc], seed: int) -> list[int]:
+    """Draw a random order of documents that keeps groups together, so that its beginnings are
+    nested samples.
+
+    docs (Sequence[Doc]): The documents; one without a group is a group of its own.
+    seed (int): Seed of the draw.
+    RETURNS (list[int]): The documents' places, from 0.
+    """
+    groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
+    codes, unique = pd.factorize(np.array(groups, dtype=object))
+    places = np.random.default_rng(seed).permutation(len(unique))
+    return [int(place) for place in np.argsort(places[codes], kind="stable")]
 
 
 def first_ids(texts: Sequence[str], ids: Sequence[str]) -> list[str]:

@@ -10,13 +10,13 @@ Smaller draws are parts of larger ones. Nothing of the test set is drawn.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_bertreg.cli.terminal import make_printing_safe
 from spacy_bertreg.data.files import check_files, write_whole
+from spacy_bertreg.data.splits import order_by_group
 
 
 def main() -> None:
@@ -68,14 +68,6 @@ def read(path: Path) -> list[Doc]:
 
 def to_bytes(docs: list[Doc]) -> bytes:
     return DocBin(docs=docs, store_user_data=True).to_bytes()
-
-
-def order_by_group(docs: list[Doc], seed: int) -> list[int]:
-    """Draw a random order of the documents that keeps groups together."""
-    groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
-    codes, unique = pd.factorize(np.array(groups, dtype=object))
-    places = np.random.default_rng(seed).permutation(len(unique))
-    return list(np.argsort(places[codes], kind="stable"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 from contextlib import chdir
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import spacy
 from spacy.tokens import Doc, DocBin
@@ -20,7 +19,7 @@ from spacy.training import Corpus
 
 from spacy_bertreg.cli.terminal import make_printing_safe
 from spacy_bertreg.data.files import check_files, hash_file, hash_folder, write_whole
-from spacy_bertreg.data.splits import SPLITS
+from spacy_bertreg.data.splits import SPLITS, order_by_group
 from spacy_bertreg.training.jobs import Job
 from spacy_bertreg.training.resume import clear, train_resumably
 
@@ -96,14 +95,6 @@ def main() -> None:
     clear(folder)
     means = table.pivot_table(index="n_documents", columns="model", values="r2")
     print(means[[model.name for model in args.models]].round(3).to_string())
-
-
-def order_by_group(docs: list[Doc], seed: int) -> list[int]:
-    """Draw a random order of the documents that keeps groups together."""
-    groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
-    codes, unique = pd.factorize(np.array(groups, dtype=object))
-    places = np.random.default_rng(seed).permutation(len(unique))
-    return list(np.argsort(places[codes], kind="stable"))
 
 
 def make_job(model: Path, docs: list[Doc], seed: int, part: int, args: argparse.Namespace) -> Job:
