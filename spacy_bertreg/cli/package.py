@@ -28,6 +28,9 @@ def package_cli(
         Path | None,
         typer.Option(help="Scores on the test set, as spacy evaluate --output writes them"),
     ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="Name of the test set, for the README on the Hugging Face hub")
+    ] = "test set",
     forget_training_texts: Annotated[
         bool,
         typer.Option(
@@ -49,6 +52,7 @@ def package_cli(
         version=version,
         data=data,
         metrics=metrics,
+        dataset=dataset,
         forget_training_texts=forget_training_texts,
         code=code,
     )

@@ -37,6 +37,14 @@ SCORES = """
 
 Predictions and errors are in the target's own unit. The test set took no part in training.
 """
+INTERVALS = """
+`doc._.interval` has a prediction interval for each target. What they promise, and hold on the test
+set:
+
+| Target | Promised | Held | Mean width | Calibrated on |
+| --- | ---: | ---: | ---: | ---: |
+{rows}
+"""
 KEEPS_TEXTS = (
     "The package holds a 64-bit fingerprint of each training text, by which anyone can ask whether "
     "a given text was trained on."
@@ -65,13 +73,19 @@ def model_card(
     keeps_texts (bool): Whether it holds fingerprints of the training texts.
     RETURNS (str): Markdown.
     """
-    rows = [] if metrics is None else [_row(*i) for i in metrics["reg_per_target"].items()]
+    per_target = {} if metrics is None else metrics["reg_per_target"]
+    rows = [_row(target, scores) for target, scores in per_target.items()]
+    intervals = [
+        _interval_row(target, scores["interval"])
+        for target, scores in per_target.items()
+        if "interval" in scores
+    ]
     return CARD.format(
         package=f"{meta['lang']}_{meta['name']}",
         targets=", ".join(f"`{target}`" for target in targets),
         version=spacy_bertreg.__version__,
         covariates=_covariates(config),
-        scores=SCORES.format(rows="\n".join(rows)) if rows else "",
+        scores=_table(SCORES, rows) + _table(INTERVALS, intervals),
         precision="" if check is None else f"\n{check.describe()}\n",
         training=_training(meta, config),
         texts=KEEPS_TEXTS if keeps_texts else FORGETS_TEXTS,
@@ -109,7 +123,22 @@ def _covariates(config: dict[str, Any]) -> str:
     )
 
 
+def _table(template: str, rows: list[str]) -> str:
+    return template.format(rows="\n".join(rows)) if rows else ""
+
+
 def _row(target: str, metrics: dict[str, float | None]) -> str:
     values = [metrics[name] for name in METRICS]
     cells = ["–" if value is None else f"{value:.3f}" for value in values]
     return f"| {target} | {metrics['n']} | {' | '.join(cells)} |"
+
+
+def _interval_row(target: str, interval: dict[str, Any]) -> str:
+    held, width = interval["coverage"], interval["mean_width"]
+    cells = [
+        f"{100 * interval['level']:g} %",
+        "–" if held is None else f"{100 * held:.1f} %",
+        "–" if width is None else f"{width:.3f}",
+        f"{interval['n_calibration']:,} documents",
+    ]
+    return f"| {target} | {' | '.join(cells)} |"

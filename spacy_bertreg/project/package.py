@@ -12,6 +12,7 @@ from ..pipeline.regressor import find_regressors
 from ..scoring.loading import import_code, load_pipeline
 from ..training.block_counts import has_weights
 from ..training.freeze_report import get_freeze_report
+from .hub_metadata import hub_metadata
 from .model_card import model_card
 from .precision_check import PrecisionCheck, check_precision
 
@@ -24,6 +25,7 @@ def package(
     version: str = "0.1.0",
     data: Path | None = None,
     metrics: Path | None = None,
+    dataset: str = "test set",
     forget_training_texts: bool = False,
     code: Path | None = None,
 ) -> tuple[Path, PrecisionCheck | None]:
@@ -37,6 +39,7 @@ def package(
         same in bfloat16, the packaged transformer computes in it where the hardware gains by it.
         None to leave the precision as it is.
     metrics (Path | None): What `spacy evaluate --output` wrote on the test set, for the README.
+    dataset (str): The test set's name, for the README on the Hugging Face hub.
     forget_training_texts (bool): Whether to leave out the fingerprints of the training texts, by
         which one can ask whether a text was trained on.
     code (Path | None): Python file with registered functions of the config; it is packaged too.
@@ -93,6 +96,9 @@ def package(
         wheels = [path.relative_to(built) for path in built.glob("dist/*.whl")]
         if not wheels:
             raise ValueError(f"No wheel of {folder.name} was built: see the messages above.")
+        # Not in the wheel: spacy-huggingface-hub puts some of its own before the README there.
+        front = hub_metadata(nlp.meta, scores, dataset)
+        (built / "README.md").write_text(front + card, encoding="utf-8")
         replace_files(built, folder.resolve())
     return folder / wheels[0], check
 

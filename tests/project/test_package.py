@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import spacy
 from conftest import ROOT, train
+from huggingface_hub import ModelCard
 from spacy.tokens import DocBin
 
 from spacy_bertreg.project import precision_check
@@ -82,13 +84,28 @@ def trained(make_bert, make_examples, tmp_path):
 def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
     model = trained / "model"
     wheel, check = package(
-        model, trained / "packages", name="test", forget_training_texts=forget, version="1.0.0"
+        model,
+        trained / "packages",
+        name="test",
+        version="1.0.0",
+        metrics=trained / "metrics.json",
+        dataset="briefings",
+        forget_training_texts=forget,
     )
     assert check is None
     assert wheel == trained / "packages" / "en_test-1.0.0" / "dist" / wheel.name
     folder = wheel.parents[1]
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert [text in readme for text in (KEEPS_TEXTS, FORGETS_TEXTS)] == [not forget, forget]
+    # For the Hugging Face hub; spacy-huggingface-hub writes its own before the README in the wheel.
+    scores = json.loads((trained / "metrics.json").read_text())["reg_per_target"]["severity"]
+    results = {result.metric_type: result for result in ModelCard(readme).data.eval_results}
+    assert results["r_squared"].metric_value == pytest.approx(scores["r2"], rel=1e-3)
+    assert results["r_squared"].dataset_name == "briefings"
+    with zipfile.ZipFile(wheel) as archive:
+        inside = archive.read("en_test/en_test-1.0.0/README.md").decode("utf-8")
+    assert inside.startswith("# en_test\n")
+    assert readme.endswith(inside)
     docs = list(DocBin().from_disk(trained / "dev.spacy").get_docs(spacy.blank("en").vocab))
     for path, knows in ((model, True), (folder / "en_test" / "en_test-1.0.0", not forget)):
         seen = spacy.load(path).get_pipe("text_regressor").was_trained_on(docs)
