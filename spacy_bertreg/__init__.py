@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from .estimation.estimate import estimate
     from .scoring.frame import score_frame
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["cross_validate", "estimate", "score_frame"]
 
 
