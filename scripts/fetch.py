@@ -56,7 +56,9 @@ def main() -> None:
             fetch_minilm(download(MINILM, Path(temporary), "--only-binary"), minilm)
     # Written last: it stands for a complete download.
     sources = {"packages": [VADER, MINILM], "sha256": SHA256}
-    (args.output / "sources.json").write_text(json.dumps(sources, indent=2) + "\n")
+    (args.output / "sources.json").write_text(
+        json.dumps(sources, indent=2) + "\n", encoding="utf-8"
+    )
     print(f"Fetched and checked: {', '.join(SHA256)}")
 
 

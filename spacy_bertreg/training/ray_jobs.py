@@ -70,6 +70,7 @@ def _run(command: list[str], folder: str, n_threads: int, silent: bool) -> tuple
         env=environment,
         stdout=subprocess.PIPE if silent else None,
         stderr=subprocess.STDOUT if silent else None,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     return done.returncode, (done.stdout or "")[-SHOWN:]

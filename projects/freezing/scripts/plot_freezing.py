@@ -38,7 +38,7 @@ def read(folder: Path) -> pd.DataFrame:
     RETURNS (DataFrame): `level`, `seed`, `trained` (number of parameters that learned), `r2` and
         `mse` of each run, from least to most that learned.
     """
-    runs = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     if not runs:
         raise SystemExit(f"{folder} has no scores. Run train_freezing.py before.")
     rows = [[r["level"], r["seed"], r["trained"], r["reg_r2"], r["reg_mse"]] for r in runs]

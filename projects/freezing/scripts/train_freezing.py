@@ -71,7 +71,7 @@ def main() -> None:
             freeze = get_freeze(n_blocks)
             name = f"{re.sub('[^A-Za-z0-9]+', '-', level).strip('-')}-seed-{seed}"
             path = args.metrics / f"{name}.json"
-            is_done = path.is_file() and json.loads(path.read_text())["inputs"] == inputs
+            is_done = path.is_file() and read_json(path)["inputs"] == inputs
             if is_done or (isinstance(freeze, int) and freeze < 0):
                 continue
             print(f"\nSeed {seed}, {level}: freeze = {freeze!r}", flush=True)
@@ -80,9 +80,13 @@ def main() -> None:
             train(args.config, args.output / name, use_gpu=args.gpu_id, overrides=overrides)
             best = args.output / name / "model-best"
             scores = evaluate(str(best), args.corpus / "test.spacy", use_gpu=args.gpu_id)
-            trained = json.loads((best / "meta.json").read_text())["freeze_report"]["trainable"]
+            trained = read_json(best / "meta.json")["freeze_report"]["trainable"]
             scores |= {"level": level, "seed": int(seed), "trained": trained, "inputs": inputs}
             write_whole({path: (json.dumps(scores, indent=2) + "\n").encode()})
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def fingerprint(args: argparse.Namespace, settings: list[str]) -> str:
