@@ -46,13 +46,13 @@ def main() -> None:
     )
     args = parser.parse_args()
     make_printing_safe()
-    check_versions(ROOT)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         source = export(folder / "source")
+        check_versions(source)
+        files = {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
         built = build(source, folder)
         wheel, sdist = (next(built.glob(ending)) for ending in ("*.whl", "*.tar.gz"))
-        files = {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
         check_wheel(wheel_names(wheel), files)
         check_sdist(sdist_names(sdist), files)
         print(f"{wheel.name} and {sdist.name} hold what they should")
@@ -102,14 +102,13 @@ def export(folder: Path) -> Path:
 def build(source: Path, folder: Path) -> Path:
     """Build the sdist, and the wheel from it, and let twine check their metadata.
 
-    source (Path): The files of the commit. It gets no new ones.
+    source (Path): The files of the commit.
     folder (Path): For the environment that has build and twine, and for what is built.
     RETURNS (Path): The folder with both files.
     """
     python = make_environment(sys.executable, folder / "tools", source, "build", "twine")
     built = folder / "dist"
     run(python, "-m", "build", "--outdir", built, source)
-    shutil.rmtree(source / f"{PACKAGE}.egg-info", ignore_errors=True)
     run(python, "-m", "twine", "check", "--strict", *built.iterdir())
     return built
 
