@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from .findings import (
     describe_documents,
     find_leaks,
 )
-from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words
+from .options import COLUMN_OPTIONS, ROLES, SPLIT_OPTIONS, command_words, join_words
 from .render import (
     TEMPLATE,
     TRAINING,
@@ -200,7 +199,7 @@ def _variables(
         Variable("columns", command_words(arguments, COLUMN_OPTIONS), "For bertreg convert"),
         Variable("split", command_words(arguments, SPLIT_OPTIONS), "Likewise"),
         Variable(
-            "transformer", shlex.quote(transformer), "Folder, or name on the Hugging Face hub"
+            "transformer", join_words([transformer]), "Folder, or name on the Hugging Face hub"
         ),
         *(Variable(name, values[name], comment) for name, comment in TRAINING.items()),
     ]

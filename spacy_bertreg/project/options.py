@@ -1,8 +1,11 @@
 """Options of `convert`, as words of a command line."""
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from spacy.compat import is_windows
 
 # By argument of the function `convert`.
 SPLIT_OPTIONS = {
@@ -44,7 +47,8 @@ def command_words(arguments: Mapping[str, Any], options: Mapping[str, str]) -> s
 
     arguments (Mapping[str, Any]): By name; None, False and what is empty are left out.
     options (Mapping[str, str]): Option by name of the argument.
-    RETURNS (str): Words, quoted where a shell needs it.
+    RETURNS (str): See `join_words`.
+    RAISES (ValueError): See `join_words`.
     """
     words: list[str] = []
     for name, option in options.items():
@@ -59,4 +63,23 @@ def command_words(arguments: Mapping[str, Any], options: Mapping[str, str]) -> s
             words += [option, *map(str, value)]
         else:
             words += [option, str(value)]
-    return shlex.join(words)
+    return join_words(words)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Write words of a command for project.yml, so that `spacy project` takes them apart again.
+
+    words (Sequence[str]): The words.
+    RETURNS (str): The words, in quotation marks where they need them.
+    RAISES (ValueError): On Windows, one would need them: they would stay on the word there
+        (`split_command` in weasel, which runs the projects).
+    """
+    if not is_windows:
+        return shlex.join(words)
+    for word in words:
+        if not word or re.search(r"""[\s'"]""", word):
+            raise ValueError(
+                f"On Windows, projects of spaCy can't hand {word!r} to their commands. Expected "
+                "names and paths without spaces and quotation marks."
+            )
+    return " ".join(words)
