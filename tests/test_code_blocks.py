@@ -23,6 +23,7 @@ ELSEWHERE = {
     "pip install": "the same, and test_package.py",
     "python -m pytest": ".ci/run",
     "python -m spacy project": "test_project.py",
+    "python -m sphinx": ".ci/run",
     "python benchmarks/": "by hand: they measure",
     "ray job submit": "by hand: it takes a cluster",
 }

@@ -251,8 +251,10 @@ def absolute_v1() -> Loss:
 
 
 def huber_v1(delta: float = 1.0) -> Loss:
-    """Make Huber's loss, linear beyond `delta` standard deviations of the target.
+    """Make Huber's loss.
 
+    delta (float): Error from which on the loss is linear, in standard deviations of the target.
+    RETURNS (Loss): The loss.
     RAISES (ValueError): `delta` is not positive.
     """
     if not delta > 0:
@@ -273,5 +275,10 @@ def gaussian_v1() -> Loss:
 
 
 def pinball_v1(quantiles: list[float] = [0.05, 0.5, 0.95]) -> Loss:  # noqa: B006
-    """Make the pinball loss of several quantiles, ascending, one of them 0.5, the prediction."""
+    """Make the pinball loss of several quantiles.
+
+    quantiles (list[float]): Ascending, between 0 and 1, with 0.5, which is the prediction.
+    RETURNS (Loss): The loss.
+    RAISES (ValueError): The quantiles are others.
+    """
     return PinballLoss(quantiles)
