@@ -83,7 +83,8 @@ def _describe_factory(point: EntryPoint) -> str:
     make = point.load()
     component = getattr(inspect.getmodule(make), str(make.__annotations__["return"]).strip("'\""))
     body, _ = parse_docstring(component.__doc__)
-    settings = {"factory": point.name, **Language.get_factory_meta(point.name).default_config}
+    defaults = Language.get_factory_meta(point.name).default_config or {}
+    settings = {"factory": point.name, **defaults}
     parts = [
         f"### `{point.name}`",
         to_markdown(body),
@@ -118,7 +119,7 @@ def registered_settings(point: EntryPoint) -> dict[str, Any]:
     RETURNS (dict[str, Any]): As in a config. Arguments without a default have an example.
     """
     registry = point.group.partition("_")[2]
-    settings = {f"@{registry}": point.name, **EXAMPLES.get(point.name, {})}
+    settings: dict[str, Any] = {f"@{registry}": point.name, **EXAMPLES.get(point.name, {})}
     for name, parameter in inspect.signature(point.load()).parameters.items():
         if parameter.default is not parameter.empty:
             default = parameter.default

@@ -4,13 +4,14 @@ import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from wasabi import MarkdownRenderer
 
 from ..data.files import check_files, check_folder, write_whole
 from .compare import Comparison
+from .reporting import reporting
 from .tables import (
     DASH,
     cost_table,
@@ -18,6 +19,7 @@ from .tables import (
     describe_intervals,
     difference_table,
     fold_table,
+    markdown_table,
     metric_table,
     run_table,
     share_table,
@@ -25,7 +27,7 @@ from .tables import (
 
 FILES = (
     *("comparison.csv", "differences.csv", "runs.csv", "predictions.csv"),
-    *("comparison.json", "comparison.md", "comparison.tex"),
+    *("comparison.json", "comparison.md", "comparison.tex", "reporting.md"),
 )
 
 
@@ -42,7 +44,8 @@ def check_output(folder: Path, inputs: Iterable[str | Path | None]) -> None:
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     """Write comparison.csv, differences.csv, runs.csv and predictions.csv with full precision,
-    comparison.json with all but the predictions, and comparison.md and .tex for people.
+    comparison.json with all but the predictions, comparison.md and .tex for people, and
+    reporting.md with what a publication should report, as far as it is known.
 
     comparison (Comparison): What `compare` gave.
     folder (str | Path): Where to; made if missing.
@@ -56,6 +59,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
         json.dumps(_to_dict(comparison), indent=1, ensure_ascii=False) + "\n",
         _markdown(comparison),
         _latex(comparison),
+        reporting(comparison),
     )
     paths = [Path(folder) / name for name in FILES]
     # Where the locale is C, names from the command line hold bytes as surrogates.
@@ -89,7 +93,10 @@ def _to_dict(comparison: Comparison) -> dict[str, Any]:
         {
             "name": model.name,
             "kind": model.kind,
-            "runs": [{"run": run.name, "path": run.path} for run in model.runs],
+            "runs": [
+                {"run": run.name, "path": run.path, **({"facts": run.facts} if run.facts else {})}
+                for run in model.runs
+            ],
             **model.costs,
         }
         for model in comparison.models
@@ -129,11 +136,7 @@ def _markdown(comparison: Comparison) -> str:
     for sentence in [*comparison.verdicts["sentence"], *comparison.warnings]:
         markdown.add(sentence)
     for table in _tables(comparison):
-        aligns: list[Literal["r", "c", "l"]] = ["r"] * table.shape[1]
-        aligns[0] = "l"
-        # A bar in a name would begin another cell.
-        cells = table.map(lambda cell: cell.replace("|", "\\|")).values.tolist()
-        markdown.add(markdown.table(cells, list(table.columns), aligns=aligns))
+        markdown.add(markdown_table(table))
     markdown.add(describe_intervals(comparison))
     return markdown.text + "\n"
 

@@ -24,6 +24,7 @@ from ..targets.intervals import Calibration
 from ..training.block_counts import has_weights
 from ..training.freeze_report import get_freeze_report
 from .crossval_files import is_crossval
+from .facts import pipeline_facts
 from .prediction_files import is_table, read_predictions
 from .test_set import TestSet, count_words, read_docs
 
@@ -46,6 +47,7 @@ class Run:
         shape (documents, 2).
     calibrations (dict[str, tuple[Calibration, int]]): By the same targets, with the target's place
         among those of its calibration.
+    facts (dict[str, Any]): Of a pipeline, what `pipeline_facts` gives.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Run:
     predictions: dict[str, Floats]
     intervals: dict[str, Floats] = field(default_factory=dict)
     calibrations: dict[str, tuple[Calibration, int]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ def _predict(nlp: Language, name: str, path: str, test: TestSet) -> tuple[dict[s
         rate = len(rows) / (time.perf_counter() - start)
     is_ambiguous = len(set(targets)) < len(targets)
     groups = {r.name: [r] for r in regressors} if is_ambiguous else {"": regressors}
-    runs = {component: Run(name, path, {}) for component in groups}
+    facts = pipeline_facts(nlp)
+    runs = {component: Run(name, path, {}, facts=facts) for component in groups}
     for component, run in runs.items():
         for regressor in groups[component]:
             for place, (target, key) in enumerate(regressor.output_keys.items()):

@@ -1,9 +1,10 @@
 """A comparison as tables of texts, with titles, for people."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from wasabi import MarkdownRenderer
 
 from .bootstrap import METRIC_TITLES
 from .compare import Comparison
@@ -146,6 +147,16 @@ def cost_table(comparison: Comparison) -> pd.DataFrame:
     ):
         columns[title] = [format_number(value, template) for value in costs[name]]
     return pd.DataFrame(columns)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """Write a table of texts in Markdown, all columns but the first to the right."""
+    markdown = MarkdownRenderer()
+    aligns: list[Literal["r", "c", "l"]] = ["r"] * table.shape[1]
+    aligns[0] = "l"
+    # A bar in a name would begin another cell.
+    cells = table.map(lambda cell: cell.replace("|", "\\|")).values.tolist()
+    return markdown.table(cells, list(table.columns), aligns=aligns)
 
 
 def describe_intervals(comparison: Comparison) -> str:

@@ -84,6 +84,11 @@ class TrainingRecord:
         """Whether there is a hash of any training text."""
         return bool(self._hashes)
 
+    @property
+    def n_texts(self) -> int | None:
+        """Number of different training texts; None if some of them have been forgotten."""
+        return len(self._hashes) if self.has_all_hashes and self._hashes else None
+
     def forget_texts(self) -> None:
         """Delete the hashes of the training texts."""
         self._hashes.clear()

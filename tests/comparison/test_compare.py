@@ -148,7 +148,7 @@ def test_files(comparison, tmp_path):
     paths = write_comparison(comparison, tmp_path / "report")
     assert {p.name for p in paths} == {
         *("comparison.csv", "comparison.json", "comparison.md", "comparison.tex"),
-        *("differences.csv", "runs.csv", "predictions.csv"),
+        *("differences.csv", "runs.csv", "predictions.csv", "reporting.md"),
     }
     read = pd.read_csv(tmp_path / "report" / "comparison.csv")
     np.testing.assert_allclose(read["mse_high"], comparison.metrics["mse_high"], rtol=1e-15)
