@@ -10,9 +10,9 @@ from conftest import ROOT
 PACKAGE = ROOT / "spacy_bertreg"
 # From the top floor down. A room imports itself and what stands below it.
 ROOMS = (
-    "cli", "sklearn", "project", "estimation", "report", "scoring", "comparison", "pipeline",
-    "explanation",
-    "models", "evaluation", "layers", "dictionary", "targets", "training", "data",
+    "cli", "sklearn", "project", "estimation", "demo", "report", "scoring", "comparison",
+    "pipeline", "explanation", "models", "evaluation", "layers", "dictionary", "targets",
+    "training", "data",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     compare,
     convert,
     crossval,
+    demo,
     estimate,
     explain,
     faithfulness,

@@ -116,7 +116,7 @@ def explain_text(
     component: str | None = None,
     target: str | None = None,
     method: str | None = None,
-    covariates: Mapping[str, float] | None = None,
+    covariates: Mapping[str, float | None] | None = None,
 ) -> ExplainedText:
     """Run a pipeline on a text, and explain its prediction.
 
@@ -127,7 +127,7 @@ def explain_text(
     method (str | None): Method for a text_regressor, which then comes before a dictionary; None for
         its default.
     target (str | None): The target; None for the first.
-    covariates (Mapping[str, float] | None): Covariates of the text.
+    covariates (Mapping[str, float | None] | None): Covariates of the text, None where unknown.
     RETURNS (ExplainedText): The explanation.
     RAISES (ValueError): There is no such component, target or method, or a dictionary keeps no
         terms.
