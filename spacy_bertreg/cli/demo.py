@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import webbrowser
 from typing import Annotated, Any
 
@@ -49,11 +50,12 @@ def demo_cli(
                 signal.signal(getattr(signal, name), _interrupt)
         models = DemoModels(pipelines, gpu_id=gpu_id, code=code)
         with DemoServer(models, port, text_column=text_column, max_mb=max_mb) as server:
-            msg.good("The demo is at", server.address)
-            msg.text("Ctrl-C stops it.")
-            if open_:
-                webbrowser.open(server.address)
             try:
+                msg.good("The demo is at", server.address)
+                msg.text("Ctrl-C stops it.")
+                sys.stdout.flush()
+                if open_:
+                    webbrowser.open(server.address)
                 server.serve_forever()
             except KeyboardInterrupt:
                 msg.text("Stopping after what is being predicted; Ctrl-C stops at once.")

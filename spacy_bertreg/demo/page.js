@@ -104,6 +104,10 @@ function showExplanation(page, reasons) {
   const parts = new DOMParser().parseFromString(page, "text/html");
   const found = parts.querySelectorAll("header .note, main > *");
   byId("explanation").replaceChildren(...[...found].map((part) => document.importNode(part, true)));
+  // Here, they are below a heading.
+  for (const heading of byId("explanation").querySelectorAll("h2")) {
+    heading.replaceWith(make("h3", heading.textContent));
+  }
   for (const reason of reasons) {
     byId("explanation").append(make("p", `Not explained: ${reason}`, { className: "note" }));
   }
@@ -232,9 +236,9 @@ function showProgress(line) {
 }
 
 function showTable(line, files) {
-  const rejected = line.rejected ? ` ${line.rejected.toLocaleString("en")} rows can't be scored: the `
+  const rejected = line.rejected ? ` Can't be scored: ${line.rejected.toLocaleString("en")}. The `
     + "second file says why." : "";
-  const empty = line.empty ? ` ${line.empty.toLocaleString("en")} texts are empty: they have the `
+  const empty = line.empty ? ` Without words: ${line.empty.toLocaleString("en")}. These have the `
     + "prediction for no evidence." : "";
   byId("table-status").textContent = `Scored ${line.scored.toLocaleString("en")} of `
     + `${line.rows.toLocaleString("en")} rows in ${line.seconds.toFixed(1)} s.${rejected}${empty}`

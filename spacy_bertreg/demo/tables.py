@@ -27,7 +27,7 @@ TEXT_NAMES = (
 # Rows that are looked at to tell which column holds the texts.
 LOOKED_AT = 50
 # Rows that the page shows of a scored table, and characters of their texts.
-SHOWN, SHOWN_CHARACTERS = 20, 200
+SHOWN, SHOWN_CHARACTERS = 10, 200
 
 
 @dataclass(frozen=True)

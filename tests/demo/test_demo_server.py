@@ -154,7 +154,7 @@ def test_a_table_gets_the_bytes_of_the_command_line(server, folders, table, tmp_
     last, (scored,) = read_scored(content)
     assert last["rows"] == last["scored"] == 50
     assert last["empty"] == 1
-    assert len(last["preview"]["texts"]) == len(last["preview"]["rows"]) == 20
+    assert len(last["preview"]["texts"]) == len(last["preview"]["rows"]) == 10
     assert last["names"] == [name.replace(".", ".scored.", 1)]
     if name == "table.csv":
         with serving(folders["dictionary"]) as alone:
