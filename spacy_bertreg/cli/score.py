@@ -59,6 +59,10 @@ def score_cli(
         str | None,
         typer.Option(help="float32, bfloat16 or auto; by default the pipeline's"),
     ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="torch, openvino or auto; by default the pipeline's"),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Score so many rows")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a row that can't be scored")
@@ -93,6 +97,7 @@ def score_cli(
                 gpu_id=gpu_id,
                 batch_size=batch_size,
                 precision=precision,
+                backend=backend,
                 limit=limit,
                 strict=strict,
                 overwrite=overwrite,

@@ -108,18 +108,19 @@ def _run(component: Any, docs: list[Doc], nlp: Language) -> list[Doc]:
 
 @contextmanager
 def _full_precision(nlp: Language) -> Iterator[None]:
-    """In this context, let the pipeline's transformers compute in float32: changes are small."""
+    """In this context, let the pipeline's transformers compute in float32, in torch: changes are
+    small, and what OpenVINO has compiled in another precision stays."""
     models = [component.model for _, component in nlp.pipeline if hasattr(component, "model")]
     nodes = [node for model in models if hasattr(model, "walk") for node in model.walk()]
     shims: list[Any] = [s for node in nodes for s in node.shims if hasattr(s, "precision")]
-    before = [shim.precision for shim in shims]
+    before = [(shim.precision, shim.backend) for shim in shims]
     try:
         for shim in shims:
-            shim.precision = "float32"
+            shim.precision, shim.backend = "float32", "torch"
         yield
     finally:
-        for shim, precision in zip(shims, before, strict=True):
-            shim.precision = precision
+        for shim, settings in zip(shims, before, strict=True):
+            shim.precision, shim.backend = settings
 
 
 def _explain_covariates(parts: RegressorParts, docs: Sequence[Doc]) -> list[dict[str, Floats]]:

@@ -19,6 +19,7 @@ from ..training.precision import Precision, resolve_precision
 from .adapters import add_adapters, merged_when_saved
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
+from .openvino_encoder import Backend, OpenVinoEncoder
 from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
 
@@ -31,6 +32,7 @@ class FreezableShim(HFShim):
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to reuse while all is frozen.
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
+    backend (Backend): What computes where nothing learns; see `uses_openvino`.
     lora (Lora | None): Adapters that learn beside what is frozen.
 
     Attributes, the first four set by `apply_freeze`, `trained` and `trained_with` saved:
@@ -53,6 +55,7 @@ class FreezableShim(HFShim):
         freeze: Freeze,
         cache: EncodingCache,
         precision: Precision = "float32",
+        backend: Backend = "torch",
         grad_scaler_config: dict[str, Any],
         lora: Lora | None = None,
     ) -> None:
@@ -60,6 +63,8 @@ class FreezableShim(HFShim):
         self.lora = lora
         self.cache = cache
         self.precision = precision
+        self.backend = backend
+        self.openvino = OpenVinoEncoder()
         self.is_read_by_token = False
         self.blocks: dict[str, Block] = {}
         self.frozen: frozenset[str] = frozenset()
@@ -91,6 +96,7 @@ class FreezableShim(HFShim):
         RAISES (ValueError): The setting names nothing of this model.
         """
         self.cache.clear()
+        self.openvino.drop()
         self._word_gradient = WordGradient()
         self._also_frozen = also
         if self._read_blocks_of is not self._model:
@@ -204,6 +210,7 @@ class FreezableShim(HFShim):
         learning = {n: p for n, p in self._model.named_parameters() if p.grad is not None}
         if self.is_frozen or not learning:
             return
+        self.openvino.drop()
         gradients: list[Any] = [parameter.grad for parameter in learning.values()]
         # Not after each pass, which would unscale the gradients of earlier passes again.
         is_finite = not self._grad_scaler.unscale(gradients)
@@ -234,7 +241,11 @@ class FreezableShim(HFShim):
 
     def __getstate__(self) -> dict[str, Any]:
         # Copies for other processes do not need what this one has computed.
-        new = {"cache": EncodingCache(self.cache.max_bytes), "_word_gradient": WordGradient()}
+        new = {
+            "cache": EncodingCache(self.cache.max_bytes),
+            "openvino": OpenVinoEncoder(),
+            "_word_gradient": WordGradient(),
+        }
         return {**self.__dict__, **new}
 
     def from_bytes(self, bytes_data: bytes) -> "FreezableShim":

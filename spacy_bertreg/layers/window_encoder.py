@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from ..training.precision import resolve_precision
+from .openvino_encoder import Encode, uses_openvino
 from .packing import can_pack, pack, packed_inputs
 from .windows import Ints, Window, model_inputs, padding_position, pieces_limit
 
@@ -106,12 +107,20 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
         tensor of shape (windows, word pieces, width).
     """
     shim = model.layers[0].shims[0]
-    limit = max(map(len, windows), default=0)
+    if not windows:
+        return
+    device = shim.device.type
+    limit = max(map(len, windows))
     few_shapes = _needs_few_shapes(shim)
     if few_shapes:
         # Otherwise the longest window of each batch would have a shape of its own.
         limit = pieces_limit(model) or limit
-    parts = cut_into_parts(windows, shim.device.type, limit, few_shapes)
+    parts = cut_into_parts(windows, device, limit, few_shapes)
+    encode = _prepare_openvino(shim, windows) if uses_openvino(shim.backend, device) else None
+    if encode is not None:
+        for part, arrays in zip(parts, _arrays(model, windows, parts), strict=True):
+            take(part.windows, encode(arrays))
+        return
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast(), _frozen_weights_converted_once(shim):
         for part, arrays in zip(parts, _arrays(model, windows, parts), strict=True):
@@ -121,9 +130,18 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
 
 
 def _needs_few_shapes(shim: Any) -> bool:
-    # On CPUs, oneDNN prepares and keeps a program for each shape.
-    is_cpu = shim.device.type == "cpu"
-    return is_cpu and resolve_precision(shim.precision, "cpu") is torch.bfloat16
+    # On CPUs, oneDNN prepares and keeps a program for each shape, and so does OpenVINO.
+    if shim.device.type != "cpu":
+        return False
+    is_bfloat16 = resolve_precision(shim.precision, "cpu") is torch.bfloat16
+    return is_bfloat16 or uses_openvino(shim.backend, "cpu")
+
+
+def _prepare_openvino(shim: Any, windows: Sequence[Window]) -> Encode | None:
+    names = tuple(model_inputs(windows[:1], len(windows[0]), 0))
+    precision = resolve_precision(shim.precision, "cpu")
+    required = shim.backend == "openvino"
+    return shim.openvino.prepare(shim._model, names, precision, required=required)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from thinc.api import Model
 from ..layers.encoding_cache import EncodingCache
 from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
+from ..layers.openvino_encoder import Backend, check_backend
 from ..layers.outputs import learn, predict
 from ..layers.pretrained import EncoderConfig, EncoderTokenizer
 from ..training.freezing import check_freeze
@@ -41,6 +42,7 @@ def TransformerModel_v1(
     reuse_mb: int = 1024,
     keep_trf_data: bool = False,
     lora: dict[str, Any] | None = None,
+    backend: Backend = "torch",
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Make the `model` of spaCy's component `transformer`: spacy-transformers' TransformerModel.v3
     with a say in what learns. Of the transformer's outputs, it gives the last hidden state alone.
@@ -70,9 +72,14 @@ def TransformerModel_v1(
         weights (Hu et al. 2022): `rank` (8), `alpha` (16), `targets` (None for the architecture's
         default) and `dropout` (0.0); see `Lora`. They are merged into the weights that are saved.
         Training takes peft, scoring does not.
+    backend (str): What computes the outputs of a transformer that does not learn from them, as in
+        scoring: "torch"; "openvino", on a CPU, converted in memory from torch's weights when the
+        first text is read; or "auto" for OpenVINO where it is installed and the processor gains.
+        Training is torch's.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
-    RAISES (ValueError): `freeze` or `lora` has none of the allowed values; when initialized, there
-        is no such model, or it has no such parameters; when used, float16 has no GPU.
+    RAISES (ValueError, ImportError): `freeze` or `lora` has none of the allowed values; OpenVINO is
+        not installed; when initialized, there is no such model, or it has no such parameters; when
+        used, float16 has no GPU, or OpenVINO can't run the model.
     """
     # Before the weights are read, too.
     use_one_thread_in_fork()
@@ -83,6 +90,7 @@ def TransformerModel_v1(
         precision=precision,
         grad_scaler_config=dict(grad_scaler_config),
         lora=check_lora(lora, freeze),
+        backend=check_backend(backend),
     )
     span_getter = get_spans or partial(get_strided_spans, window=WINDOW, stride=STRIDE)
     return FreezableTransformer(name, span_getter, shim, keep_trf_data)

@@ -8,7 +8,7 @@ import srsly
 from spacy import util
 from spacy.language import Language
 
-PRECISION = "components.transformer.model.precision"
+TRANSFORMER = "components.transformer.model"
 FILES = ("config.cfg", "meta.json", "tokenizer", "vocab")
 
 
@@ -30,14 +30,17 @@ def import_code(path: str | Path | None) -> None:
         raise ImportError(f"Can't import {path}: {type(error).__name__}: {error}") from error
 
 
-def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Language:
+def load_pipeline(
+    pipeline: str | Path, precision: str | None = None, backend: str | None = None
+) -> Language:
     """Load a trained pipeline.
 
     pipeline (str | Path): Folder of a trained pipeline, or name of an installed package.
     precision (str | None): "float32", "bfloat16" or "auto"; None as the pipeline has it.
+    backend (str | None): "torch", "openvino" or "auto"; None as the pipeline has it.
     RETURNS (Language): The pipeline.
     RAISES (ValueError): There is none, its files are missing, damaged, or of different pipelines,
-        or it has no transformer with a precision.
+        it has no transformer of ours to set something of, or OpenVINO is not installed.
     """
     folder = Path(pipeline)
     if not folder.is_dir():
@@ -56,12 +59,16 @@ def load_pipeline(pipeline: str | Path, precision: str | None = None) -> Languag
         model = components.get("transformer", {}).get("model", {})
     except Exception as error:
         raise ValueError(f"Can't read {folder / 'config.cfg'}: {error}") from error
-    if precision is not None and "precision" not in model:
+    given = {"precision": precision, "backend": backend}
+    settings = {name: value for name, value in given.items() if value is not None}
+    # Ours has had a precision from the beginning.
+    if settings and "precision" not in model:
+        name, value = next(iter(settings.items()))
         raise ValueError(
-            f"precision is {precision!r}, but the pipeline {pipeline} has no component "
+            f"{name} is {value!r}, but the pipeline {pipeline} has no component "
             "'transformer' with a spacy-bertreg.TransformerModel.v1. Expected none for it."
         )
-    config = {} if precision is None else {PRECISION: precision}
+    config = {f"{TRANSFORMER}.{name}": value for name, value in settings.items()}
     try:
         nlp = spacy.load(pipeline, config=config)
     except Exception as error:

@@ -29,6 +29,7 @@ class PredictorSettings:
     batch_size: int | None = None
     threads: int | None = None
     code: str | None = None
+    backend: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Predictor:
         if settings.gpu_id >= 0:
             spacy.require_gpu(settings.gpu_id)
         import_code(settings.code)
-        nlp = load_pipeline(settings.pipeline, settings.precision)
+        nlp = load_pipeline(settings.pipeline, settings.precision, settings.backend)
         if settings.threads is not None and "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(settings.threads)
         return cls(nlp, settings.batch_size)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def score_file(
     gpu_id: int = -1,
     batch_size: int | None = None,
     precision: str | None = None,
+    backend: str | None = None,
     limit: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
@@ -66,6 +68,7 @@ def score_file(
     gpu_id (int): A GPU's number, or -1 for the CPU; with Ray, 0 for a GPU each worker.
     batch_size (int | None): Documents scored together; None for that of the pipeline.
     precision (str | None): "float32", "bfloat16" or "auto"; None for that of the pipeline.
+    backend (str | None): "torch", "openvino" or "auto"; None for that of the pipeline.
     limit (int | None): Number of rows to score; None for all.
     strict (bool): Stop at a row that can't be scored.
     overwrite (bool): Replace an output, and forget what a stopped job has done.
@@ -98,7 +101,12 @@ def score_file(
             taken = output if output.exists() else errors
             raise ValueError(f"{taken} is there already. Expected --overwrite, to replace it.")
         settings = PredictorSettings(
-            str(pipeline), precision, gpu_id, batch_size, code=None if code is None else str(code)
+            str(pipeline),
+            precision,
+            gpu_id,
+            batch_size,
+            code=None if code is None else str(code),
+            backend=backend,
         )
         # With Ray, the GPUs are the workers'; this process may have none.
         predictor = Predictor.load(replace(settings, gpu_id=-1) if engine == "ray" else settings)
@@ -179,11 +187,13 @@ def _describe_job(
         "the code's content (SHA-256)": settings.code and hash_file(Path(settings.code)),
         **{f"{name} of the input": value for name, value in source_settings.items()},
         "precision": settings.precision,
+        "backend": settings.backend,
         "batch_size": predictor.batch_size,
         "gpu_id": settings.gpu_id,
         "n_process": n_process,
         "engine": engine,
         **{f"the version of {name}": version(name) for name in PACKAGES},
+        "the version of openvino": version("openvino") if find_spec("openvino") else None,
     }
 
 

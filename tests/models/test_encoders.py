@@ -3,6 +3,7 @@ tokenizer of the kind that it has on the hub."""
 
 import json
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -251,6 +252,15 @@ def test_bfloat16(family, make):
     shim(nlp).precision = "bfloat16"
     assert np.isfinite(train(nlp, examples, nlp.create_optimizer(), steps=2))
     assert all(torch.isfinite(value).all() for value in weights(nlp).values())
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="needs OpenVINO")
+def test_openvino(family, make):
+    nlp, _ = make(family)
+    texts = texts_of([100, 1, 33, 0, 7])
+    expected = predict(nlp, texts)
+    shim(nlp).backend = "openvino"
+    np.testing.assert_allclose(predict(nlp, texts), expected, atol=1e-4)
 
 
 def test_the_longest_window(family, make):

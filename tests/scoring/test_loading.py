@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from spacy_bertreg.layers import openvino_encoder
 from spacy_bertreg.scoring.loading import load_pipeline
 from spacy_bertreg.scoring.score import score_file
 
@@ -68,6 +69,21 @@ def test_damaged_texts_are_named(pipeline):
         with pytest.raises(ValueError, match=name):
             load_pipeline(pipeline)
         (pipeline / name).write_text(content)
+
+
+def test_a_backend_is_checked(bert, pipeline, monkeypatch):
+    with pytest.raises(ValueError, match=r"backend -> .*'onnx' is not|backend.*'onnx' is not"):
+        load_pipeline(bert, backend="onnx")
+    with pytest.raises(ValueError, match="backend is 'auto', but the pipeline .* no component"):
+        load_pipeline(pipeline, backend="auto")
+    # One that was saved before there were backends.
+    config = bert / "config.cfg"
+    config.write_text(config.read_text().replace('backend = "torch"\n', ""))
+    loaded = load_pipeline(bert, "bfloat16", "auto").config["components"]["transformer"]["model"]
+    assert (loaded["precision"], loaded["backend"]) == ("bfloat16", "auto")
+    monkeypatch.setattr(openvino_encoder, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"backend is 'openvino'.*'spacy-bertreg\[openvino\]'"):
+        load_pipeline(bert, backend="openvino")
 
 
 def test_there_is_no_such_pipeline():

@@ -1,0 +1,235 @@
+"""Run a transformer in OpenVINO, converted in memory from the weights that torch holds.
+
+OpenVINO fuses what torch computes one after the other, and lays weights out for the processor. It
+is used where nothing learns; torch trains.
+"""
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers.utils import logging
+
+Backend = Literal["torch", "openvino", "auto"]
+Encode = Callable[[Mapping[str, NDArray[np.int64]]], torch.Tensor]
+
+# Windows and word pieces of the input that is traced, and of the one that is compared: another, so
+# that a shape which tracing took for a constant shows.
+TRACED, COMPARED = (2, 8), (3, 12)
+# Most that outputs may differ from torch's, as a share of the greatest: rounding, and no more.
+TOLERANCE = {None: 1e-3, torch.bfloat16: 0.2}
+# Kernels that OpenVINO keeps for shapes that have occurred. Its default is 5,000.
+KERNELS = 1000
+
+_one_at_a_time = threading.Lock()
+# What a parent process had compiled. Taking it apart would wait for threads that are not here.
+_left_by_parent: list[Any] = []
+
+
+def check_backend(backend: Backend) -> Backend:
+    """Check that what a backend takes is installed.
+
+    backend (str): "torch", "openvino" or "auto".
+    RETURNS (str): The backend.
+    RAISES (ImportError): OpenVINO is not installed.
+    """
+    if backend == "openvino" and find_spec("openvino") is None:
+        raise ImportError(
+            "backend is 'openvino' in [components.transformer.model], which takes OpenVINO: "
+            "pip install 'spacy-bertreg[openvino]'. spacy.load(path, "
+            "config={'components.transformer.model.backend': 'torch'}) loads a trained pipeline "
+            "without it."
+        )
+    return backend
+
+
+def uses_openvino(backend: Backend, device: str) -> bool:
+    """Say whether OpenVINO computes where nothing learns.
+
+    backend (str): "torch", "openvino", or "auto" for OpenVINO where it is installed and the
+        processor has AVX-512, on which it was measured to be faster, in float32, too.
+    device (str): Type of the device, such as "cpu" or "cuda".
+    RETURNS (bool): Whether it does.
+    RAISES (ValueError): "openvino" on another device than the CPU.
+    """
+    if backend == "openvino" and device != "cpu":
+        raise ValueError(
+            "backend is 'openvino' in [components.transformer.model], which computes on the CPU, "
+            f"but the transformer is on the device {device!r}. Expected 'torch' or 'auto'."
+        )
+    if backend == "auto":
+        has_avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+        return device == "cpu" and has_avx512 and find_spec("openvino") is not None
+    return backend == "openvino"
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which reports each import and conversion, unless the
+    user has opted out. OpenVINO does without where its package openvino_telemetry is missing.
+
+    RETURNS (ModuleType): OpenVINO.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    openvino = import_module("openvino")
+    stub = import_module("openvino.tools.ovc.telemetry_stub")
+    # Where others have imported it before, with telemetry.
+    for name, module in list(sys.modules.items()):
+        if name.startswith("openvino.tools.ovc") and hasattr(module, "tm"):
+            module.tm = stub  # type: ignore[attr-defined]
+    return openvino
+
+
+class OpenVinoEncoder:
+    """A transformer as OpenVINO has compiled it, anew for changed weights, another precision or
+    number of threads, and in a forked process.
+    """
+
+    def __init__(self) -> None:
+        self._compiled: Any = None
+        self._made_for: tuple = ()
+        # What could not be converted.
+        self._refused: torch.nn.Module | None = None
+
+    def drop(self) -> None:
+        """Forget what is compiled, as when weights change."""
+        if self._made_for and self._made_for[0] != os.getpid():
+            _left_by_parent.append(self._compiled)
+        self._compiled, self._made_for = None, ()
+
+    def prepare(
+        self,
+        transformer: torch.nn.Module,
+        names: Sequence[str],
+        precision: torch.dtype | None,
+        *,
+        required: bool,
+    ) -> Encode | None:
+        """Convert and compile the transformer, unless that has been done.
+
+        transformer (PreTrainedModel): A Hugging Face model on the CPU.
+        names (Sequence[str]): Names of its inputs.
+        precision (dtype | None): Type of matrix products; None for float32.
+        required (bool): Whether to raise an error if it can't be converted, and not to warn.
+        RETURNS (Callable | None): Computes the last hidden state, shape (windows, word pieces,
+            width), from the inputs by name. None if the transformer can't be converted.
+        RAISES (ValueError): It can't be converted.
+        """
+        threads = torch.get_num_threads()
+        # torch counts what is done to a tensor in place.
+        weights = [(p.data_ptr(), p._version) for p in transformer.parameters()]
+        made_for = (os.getpid(), tuple(names), precision, threads, weights)
+        with _one_at_a_time:
+            if self._refused is transformer and not required:
+                return None
+            if made_for != self._made_for:
+                self.drop()
+                try:
+                    self._compiled = _compile(transformer, names, precision, threads)
+                except Exception as error:  # whatever OpenVINO or tracing raise
+                    problem = f"OpenVINO can't run this transformer: {error}"
+                    if required:
+                        raise ValueError(
+                            f"{problem}\nExpected backend = 'torch' in "
+                            "[components.transformer.model]."
+                        ) from error
+                    self._refused = transformer
+                    warnings.warn(f"{problem}\nIt runs in torch.", stacklevel=2)
+                    return None
+                self._made_for = made_for
+            # One for each caller, so that threads may share the pipeline.
+            request = self._compiled.create_infer_request()
+        return lambda arrays: _infer(request, arrays)
+
+
+def _infer(request: Any, arrays: Mapping[str, NDArray[np.int64]]) -> torch.Tensor:
+    # The output is copied: the request's own memory is written again by the next part.
+    outputs = request.infer(list(arrays.values()), share_inputs=True)
+    return torch.from_numpy(outputs.to_tuple()[0])
+
+
+def _compile(
+    transformer: torch.nn.Module, names: Sequence[str], precision: torch.dtype | None, threads: int
+) -> Any:
+    openvino = import_openvino()
+    transformer.eval()
+    with torch.no_grad(), torch.autocast("cpu", enabled=False), _quiet():
+        traced = tuple(map(torch.from_numpy, _example(names, TRACED).values()))
+        converted = openvino.convert_model(
+            _LastHiddenState(transformer, names), example_input=traced
+        )
+        compiled = openvino.Core().compile_model(
+            converted,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "f32" if precision is None else "bf16",
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": 1,
+                # Otherwise, several processes would share one core.
+                "ENABLE_CPU_PINNING": False,
+                "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
+            },
+        )
+        _compare(transformer, compiled, _example(names, COMPARED), TOLERANCE[precision])
+    return compiled
+
+
+def _compare(
+    transformer: Any, compiled: Any, arrays: Mapping[str, NDArray[np.int64]], tolerance: float
+) -> None:
+    """Raise a ValueError unless OpenVINO's outputs are torch's."""
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    expected = transformer(**tensors).last_hidden_state
+    found = _infer(compiled.create_infer_request(), arrays)
+    # What padding gets is not read, and may differ.
+    is_word = tensors["attention_mask"] == 1
+    difference = (found - expected)[is_word].abs().max() / expected[is_word].abs().max()
+    if not difference <= tolerance:
+        raise ValueError(
+            f"its outputs differ from torch's by {difference:.2g} of the greatest. Expected at "
+            f"most {tolerance:g}."
+        )
+
+
+def _example(names: Sequence[str], shape: tuple[int, int]) -> dict[str, NDArray[np.int64]]:
+    """Make inputs of windows, of which the last one is padded."""
+    arrays = {name: np.zeros(shape, dtype=np.int64) for name in names}
+    # Different word pieces, which every vocabulary has.
+    arrays["input_ids"] += 2 + np.arange(shape[1]) % 3
+    arrays["attention_mask"] += 1
+    arrays["attention_mask"][-1, -3:] = 0
+    return arrays
+
+
+class _LastHiddenState(torch.nn.Module):
+    """A transformer with one output, whose inputs come in the order of `names`."""
+
+    def __init__(self, transformer: torch.nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.names = tuple(names)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.transformer(**dict(zip(self.names, inputs, strict=True))).last_hidden_state
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what tracing says about code that is transformers'."""
+    before = logging.get_verbosity()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.set_verbosity_error()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(before)
