@@ -2,10 +2,11 @@
 
     python benchmarks/inference.py training/full/model-best corpus/tweets/test.spacy
 
-"spacy-bertreg" is `nlp.pipe` of the pipeline as it is; the others have its transformer and head:
-`transformers.pipeline("text-classification")` with batches of 32 in the given order, a loop in
-torch over batches of 32 sorted by length, and the same pipeline on the stock TransformerModel.v3
-of spacy-transformers. Sides alternate in one process. All predictions are compared.
+"spacy-bertreg" is `nlp.pipe` of the pipeline as it is, in torch and, where that is installed, in
+OpenVINO; the others have its transformer and head: `transformers.pipeline("text-classification")`
+with batches of 32 in the given order, a loop in torch over batches of 32 sorted by length, and the
+same pipeline on the stock TransformerModel.v3 of spacy-transformers. Sides alternate in one
+process. All predictions are compared.
 
 Long documents are read in several windows by the pipeline, but cut at 512 word pieces by Hugging
 Face's. With --whole, all sides read each document as one window, cut at 512, so that predictions
@@ -18,6 +19,7 @@ to tokenizing and everything else.
 
 import argparse
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,7 @@ def main() -> None:
         f"{OURS}, float32": lambda: scores(nlp, texts),
         f"{OURS}, auto": through(load(args.pipeline, "auto", args.whole), texts),
         f"{OURS}, bfloat16": through(load(args.pipeline, "bfloat16", args.whole), texts),
+        **openvino_sides(args, texts),
         "transformers.pipeline, float32": hugging_face(model, nlp, texts),
         "transformers.pipeline, bfloat16": hugging_face(model, nlp, texts, bfloat16=True),
         "torch sorted by length, float32": lambda: sorted_loop(model, nlp, texts),
@@ -113,9 +116,24 @@ def main() -> None:
     )
 
 
-def load(path: str, precision: str, whole: bool = False) -> Language:
+def openvino_sides(args: Any, texts: list[str]) -> dict[str, Callable[[], list[float]]]:
+    """RETURNS (dict[str, Callable]): Score the texts with OpenVINO, on a CPU where it is there."""
+    if args.gpu_id >= 0 or not find_spec("openvino"):
+        return {}
+    return {
+        f"{OURS}, openvino, {precision}": through(
+            load(args.pipeline, precision, args.whole, "openvino"), texts
+        )
+        for precision in ("float32", "bfloat16")
+    }
+
+
+def load(path: str, precision: str, whole: bool = False, backend: str = "torch") -> Language:
     """RETURNS (Language): The pipeline with this precision; if `whole`, one window a document."""
-    config: dict[str, Any] = {"components.transformer.model.precision": precision}
+    config: dict[str, Any] = {
+        "components.transformer.model.precision": precision,
+        "components.transformer.model.backend": backend,
+    }
     if whole:
         spans = {"@span_getters": "spacy-transformers.doc_spans.v1"}
         config["components.transformer.model.get_spans"] = spans

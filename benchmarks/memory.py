@@ -50,13 +50,15 @@ def main() -> None:
     parser.add_argument("corpus", type=Path, help="folder of .spacy files")
     parser.add_argument("--documents", default="1000,10000,100000", help="between commas")
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--backend", default="torch")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--once", action="store_true", help="measure memory in this process")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.once:
         numbers = [int(number) for number in args.documents.split(",")]
-        print(json.dumps(measure(args.pipeline, args.corpus, numbers, args.precision)))
+        settings = {"precision": args.precision, "backend": args.backend}
+        print(json.dumps(measure(args.pipeline, args.corpus, numbers, settings)))
         return
 
     load = f"import spacy; spacy.load({args.pipeline!r})"
@@ -91,13 +93,17 @@ def start_seconds(commands: dict[str, str], rounds: int) -> dict[str, float]:
     return {name: statistics.median(own) for name, own in seconds.items()}
 
 
-def measure(pipeline: str, corpus: Path, numbers: list[int], precision: str) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): Peak memory in MB once the pipeline is loaded, and for each number
+def measure(
+    pipeline: str, corpus: Path, numbers: list[int], settings: dict[str, str]
+) -> dict[str, Any]:
+    """settings (dict[str, str]): Of the transformer's model.
+    RETURNS (dict[str, Any]): Peak memory in MB once the pipeline is loaded, and for each number
     of documents, counted from the start, beside what is held then."""
     import spacy
     from spacy.tokens import DocBin
 
-    nlp = spacy.load(pipeline, config={"components.transformer.model.precision": precision})
+    config = {f"components.transformer.model.{name}": value for name, value in settings.items()}
+    nlp = spacy.load(pipeline, config=config)
     loaded = peak_mb()
     bins = [DocBin().from_disk(path) for path in sorted(corpus.glob("*.spacy"))]
     texts = [doc.text for bin_ in bins for doc in bin_.get_docs(spacy.blank("en").vocab)]
@@ -112,7 +118,7 @@ def measure(pipeline: str, corpus: Path, numbers: list[int], precision: str) -> 
         rate = number / (time.perf_counter() - start)
         held = psutil.Process().memory_info().rss / 2**20
         rows.append({"documents": number, "peak_mb": peak_mb(), "held_mb": held, "rate": rate})
-    return {"loaded_mb": loaded, "precision": precision, "rows": rows}
+    return {"loaded_mb": loaded, **settings, "rows": rows}
 
 
 if __name__ == "__main__":

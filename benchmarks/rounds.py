@@ -13,7 +13,10 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("spacy-bertreg", "spacy", "spacy-transformers", "thinc", "transformers", "torch")
+PACKAGES = (
+    *("spacy-bertreg", "spacy", "spacy-transformers", "thinc", "transformers", "torch"),
+    *("openvino", "onnxruntime"),
+)
 
 
 def alternate(sides: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
