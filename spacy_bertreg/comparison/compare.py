@@ -44,7 +44,8 @@ class Comparison:
     shares (DataFrame): For each target, what `share_of_lead` gives; empty if not asked for.
     folds (DataFrame): Of a cross-validation, for each model, target, repeat and fold: `model`,
         `target`, `repeat`, `fold`, `n` documents, `r2` and `mse`. Empty otherwise.
-    verdicts (DataFrame): For each `target` a `sentence`.
+    verdicts (DataFrame): For each `target` the `headline`, the `sentence`, and what else `verdicts`
+        gives.
     warnings (list[str]): What must not go unseen.
     settings (dict[str, Any]): Of the intervals, and the names of the files.
     """

@@ -1,6 +1,7 @@
 """What a comparison says, in sentences."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -53,10 +54,12 @@ def verdicts(
     differences (DataFrame): As in `Comparison`.
     crossval (str | None): Which cross-validation the figures are from; None for a test set.
     shares (DataFrame | None): As in `Comparison`.
-    RETURNS (DataFrame): For each `target` a `sentence`.
+    RETURNS (DataFrame): For each `target` a short `headline`, the `sentence` with all figures, the
+        name of the `best` model, that of the `other` model that the headline compares it with, and
+        whether the lead over it `is_sure`. None for what there is not.
     """
     rows = [
-        {"target": target, "sentence": _sentence(str(target), table, differences, crossval)}
+        {"target": target, **_verdict(str(target), table, differences, crossval)}
         for target, table in metrics.groupby("target", sort=False)
     ]
     for share in () if shares is None else shares.to_dict("records"):
@@ -65,34 +68,61 @@ def verdicts(
     return pd.DataFrame(rows)
 
 
-def _sentence(
+def _verdict(
     target: str, metrics: pd.DataFrame, differences: pd.DataFrame, crossval: str | None
-) -> str:
+) -> dict[str, Any]:
+    verdict: dict[str, Any] = {"best": None, "other": None, "is_sure": None}
     known = metrics[metrics["r2"].notna()]
     if known.empty:
-        return f"No model can be ranked on {target}: its observed values do not vary."
+        text = f"No model can be ranked on {target}: its observed values do not vary."
+        return {"headline": text, "sentence": text, **verdict}
     ranked = known.sort_values("r2", ascending=False, kind="stable")
-    best = ranked.iloc[0]
-    ends = _interval(best["r2_low"], best["r2_high"], "95 % interval ")
-    documents = f"{best['n']} test documents"
+    row = ranked.iloc[0]
+    best = verdict["best"] = row["model"]
+    ends = _interval(row["r2_low"], row["r2_high"], "95 % interval ")
+    documents = f"{row['n']:,} test documents"
     if crossval is not None:
-        documents = f"{best['n']} documents in {crossval}"
-    sentence = (
-        f"On {documents}, {best['model']} predicts {target} best: R² {best['r2']:.3f} ({ends})"
-    )
-    if best["model"] in (MEAN, LINE):
-        return f"{sentence}. No model that reads the words does better."
-    others = [m for m in ranked["model"] if m not in (MEAN, LINE, best["model"])]
-    if not others:
-        baseline = next((name for name in (LINE, MEAN) if name in set(metrics["model"])), None)
-        if baseline is None:
-            return f"{sentence}."
-        return f"{sentence}. That is {_lead(best['model'], baseline, target, differences)}."
-    first = next(m for m in metrics["model"] if m in others)
-    leads = [f"{_lead(best['model'], others[0], target, differences)}, the next best"]
-    if first != others[0]:
-        leads.append(_lead(best["model"], first, target, differences))
-    return f"{sentence}. That is {'; and '.join(leads)}."
+        documents = f"{row['n']:,} documents in {crossval}"
+    sentence = f"On {documents}, {best} predicts {target} best: R² {row['r2']:.3f} ({ends})"
+    if best in (MEAN, LINE):
+        headline = f"No model that reads the words predicts {target} better than the {best}."
+        sentence += ". No model that reads the words does better."
+        return {"headline": headline, "sentence": sentence, **verdict}
+    others = [m for m in ranked["model"] if m not in (MEAN, LINE, best)]
+    trivial = [name for name in (LINE, MEAN) if name in set(metrics["model"])]
+    if not others and not trivial:
+        headline = f"{best} predicts {target} best."
+        return {"headline": headline, "sentence": f"{sentence}.", **verdict}
+    other = (others or trivial)[0]
+    leads = [_lead(best, other, target, differences)]
+    is_sure = is_sure_lead(*find_pair(differences, best, other, target))
+    if others:
+        headline = f"{best} predicts {target} best"
+        doubt = f", but its lead over {other} may be chance"
+        leads[0] += ", the next best"
+        first = next(m for m in metrics["model"] if m in others)
+        if first != other:
+            leads.append(_lead(best, first, target, differences))
+    else:
+        headline = f"{best} predicts {target} better than the {other}"
+        doubt = ", but that may be chance"
+    return {
+        "headline": f"{headline}{'' if is_sure else doubt}.",
+        "sentence": f"{sentence}. That is {'; and '.join(leads)}.",
+        **{"best": best, "other": other, "is_sure": is_sure},
+    }
+
+
+def is_sure_lead(row: pd.Series, sign: int) -> bool:
+    """Check whether all intervals of a lead in R² are above 0.
+
+    row (Series): A row of `Comparison.differences`.
+    sign (int): -1 to read it as the lead of the baseline, else 1.
+    RETURNS (bool): Whether they are.
+    """
+    # Over folds: a new training set and split, where the first interval is about new documents.
+    names = [name for name in ("r2_difference", "r2_folds") if name in row]
+    return all(sign * row[f"{name}_{end}"] > 0 for name in names for end in ("low", "high"))
 
 
 def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str:
@@ -100,17 +130,14 @@ def _lead(model: str, other: str, target: str, differences: pd.DataFrame) -> str
     row, sign = find_pair(differences, model, other, target)
     low, high = sorted((sign * row["r2_difference_low"], sign * row["r2_difference_high"]))
     text = f"{sign * row['r2_difference']:.3f} ({_interval(low, high)}"
-    is_sure = low > 0
     if "r2_folds" in row:
-        # A new training set and split, where the first interval is about new documents.
         low, high = sorted((sign * row["r2_folds_low"], sign * row["r2_folds_high"]))
         text += f"; over folds {sign * row['r2_folds']:.3f}, {_interval(low, high)}"
-        is_sure = is_sure and low > 0
     if sign == 1 and pd.notna(row["r2_change"]):
         text += f"; {row['r2_change']:+.1%} in R²"
         if pd.notna(row["mse_change"]):
             text += f", {row['mse_change']:+.1%} in MSE"
-    chance = "" if is_sure else ", which may be chance,"
+    chance = "" if is_sure_lead(row, sign) else ", which may be chance,"
     return f"{text}){chance} more than {other}"
 
 

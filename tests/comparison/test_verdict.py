@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from spacy_bertreg.comparison.models import LINE, MEAN
-from spacy_bertreg.comparison.verdict import find_failures, find_pair, find_warnings, verdicts
+from spacy_bertreg.comparison.verdict import (
+    find_failures,
+    find_pair,
+    find_warnings,
+    is_sure_lead,
+    verdicts,
+)
 
 
 def tables(r2, interval=0.05, n_groups=100):
@@ -29,8 +35,12 @@ def tables(r2, interval=0.05, n_groups=100):
     return metrics, differences
 
 
+def verdict(r2, **settings):
+    return verdicts(*tables({MEAN: 0.0, LINE: 0.1, **r2}, **settings)).iloc[0]
+
+
 def sentence(r2, **settings):
-    return verdicts(*tables({MEAN: 0.0, LINE: 0.1, **r2}, **settings))["sentence"][0]
+    return verdict(r2, **settings)["sentence"]
 
 
 def test_names_the_best_the_next_and_the_first():
@@ -49,6 +59,43 @@ def test_the_best_may_come_first_in_the_list():
 def test_does_not_claim_what_may_be_chance():
     text = sentence({"dictionary": 0.6, "full": 0.62})
     assert "which may be chance, more than dictionary" in text
+
+
+@pytest.mark.parametrize(
+    ("r2", "headline", "other", "is_sure"),
+    [
+        ({"a": 0.6, "b": 0.8}, "b predicts y best.", "a", True),
+        (
+            {"b": 0.62, "a": 0.6},
+            "b predicts y best, but its lead over a may be chance.",
+            "a",
+            False,
+        ),
+        ({"a": 0.6}, f"a predicts y better than the {LINE}.", LINE, True),
+        ({"a": 0.12}, f"a predicts y better than the {LINE}, but that may be chance.", LINE, False),
+        (
+            {"a": 0.0},
+            f"No model that reads the words predicts y better than the {LINE}.",
+            None,
+            None,
+        ),
+    ],
+)
+def test_headlines(r2, headline, other, is_sure):
+    found = verdict(r2)
+    assert (found["headline"], found["other"], found["is_sure"]) == (headline, other, is_sure)
+    assert found["best"] == (max(r2, key=r2.get) if other else LINE)
+
+
+def test_lead_must_be_sure_over_folds_too():
+    _, differences = tables({"a": 0.6, "b": 0.8})
+    row = differences.iloc[0]
+    assert is_sure_lead(row, 1)
+    assert not is_sure_lead(row, -1)
+    assert is_sure_lead(-row[["r2_difference_low", "r2_difference_high"]], -1)
+    folds = {"r2_folds": 0.2, "r2_folds_low": 0.1, "r2_folds_high": np.nan}
+    assert not is_sure_lead(pd.Series({**row, **folds}), 1)
+    assert is_sure_lead(pd.Series({**row, **folds, "r2_folds_high": 0.3}), 1)
 
 
 def test_less_flattering():
