@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..evaluation.metrics import Floats
-from .formatting import use_minus_sign
+from .formatting import significant
 
 
 def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
@@ -28,9 +28,5 @@ def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
 
 
 def _name(low: float, high: float) -> str:
-    names = [_short(low), _short(high)]
+    names = [significant(low), significant(high)]
     return names[0] if names[0] == names[1] else " – ".join(names)
-
-
-def _short(value: float) -> str:
-    return use_minus_sign(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")

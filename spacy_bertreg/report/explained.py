@@ -12,7 +12,7 @@ from ..data.covariates import COVARIATES
 from ..pipeline.dictionary_regressor import DictionaryRegressor
 from ..pipeline.regressor import Regressor, find_regressors
 from ..pipeline.text_regressor import TextRegressor
-from .formatting import signed, use_minus_sign
+from .formatting import decimals_for, signed
 from .terms import LOWERS, RAISES, join_overlaps
 
 # Of the greatest contribution: what adds less has no number beside it, and no colour.
@@ -203,27 +203,30 @@ def mark_text(explained: ExplainedText, greatest: float, end: int | None = None)
     RETURNS (Markup): HTML, in which the text is escaped.
     """
     text = explained.text[:end]
+    decimals = decimals_for(greatest)
     pieces: list[Any] = []
     place = 0
     for start, stop, value in join_overlaps([(p.start, p.end, p.value) for p in explained.parts]):
-        strength = value / greatest if greatest else 0.0
-        if stop > len(text) or abs(strength) < COLOURED:
+        strength = abs(value) / greatest if greatest else 0.0
+        if stop > len(text) or strength < COLOURED:
             continue
-        colour = _colour(strength)
-        word = escape(text[start:stop])
-        label = Markup("<small>{}</small>").format(use_minus_sign(f"{value:+.2f}"))
+        added = signed(value, decimals)
         pieces.append(escape(text[place:start]))
         pieces.append(
             Markup('<mark style="background:{}" title="{}">{}{}</mark>').format(
-                colour, signed(value), word, label if abs(strength) >= LABELLED else ""
+                _colour(value, strength),
+                added,
+                escape(text[start:stop]),
+                Markup("<small>{}</small>").format(added) if strength >= LABELLED else "",
             )
         )
         place = stop
     return Markup("").join([*pieces, escape(text[place:])])
 
 
-def _colour(strength: float) -> str:
-    """Mix white with one of two colours, by a strength from -1 to 1."""
-    goal = RAISES if strength > 0 else LOWERS
-    mixed = (round(255 - (255 - part) * min(abs(strength), 1.0)) for part in goal)
-    return "#" + "".join(f"{part:02x}" for part in mixed)
+def _colour(value: float, strength: float) -> str:
+    """Choose a colour by sign, as opaque as the value is strong, from 0 to 1: right on white and on
+    black. A page may set the colours by the variables."""
+    name, colour = ("raises", RAISES) if value > 0 else ("lowers", LOWERS)
+    red, green, blue = colour
+    return f"rgb(var(--{name},{red} {green} {blue})/{min(strength, 1.0):.2f})"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .explained import ExplainedText, greatest_by_scale, mark_text
+from .formatting import decimals_for
 from .page import get_template
 
 
@@ -14,8 +15,11 @@ def render_explanations(texts: Sequence[ExplainedText], observed: float | None =
     RETURNS (str): HTML without references to others.
     """
     greatest = greatest_by_scale(texts)
+    # As many decimals as contributions in the target's unit have, or else as predictions need.
+    unit = greatest.get("") or max(abs(text.prediction) for text in texts)
     return get_template("explained.html").render(
-        title=f"{texts[0].target}: why",
+        title=f"What the words add to {texts[0].target}",
         texts=[(text, mark_text(text, greatest[text.scale])) for text in texts],
+        decimals={"": decimals_for(unit)} | {k: decimals_for(v) for k, v in greatest.items() if k},
         observed=observed,
     )

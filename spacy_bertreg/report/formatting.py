@@ -1,27 +1,65 @@
 """Numbers formatted for the page. None stands for what is undefined, or not known."""
 
+import math
+import re
+from decimal import Decimal
 from typing import Any
 
 from ..comparison.tables import DASH, format_number
 
+# Of what has no unit: R², correlations.
+DECIMALS = 3
+# With more than this many decimals, or digits before the point, a power of ten is written.
+MOST_DECIMALS, MOST_DIGITS = 6, 9
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-def number(value: float | None) -> str:
-    """Format a number with about three decimals."""
-    if value is None:
+
+def decimals_for(scale: float) -> int:
+    """Choose how many decimals numbers of a scale need, so that about three of their digits count.
+
+    scale (float): Such as a standard deviation.
+    RETURNS (int): The number of decimals, 0 or more; three if the scale is 0 or not finite.
+    """
+    if not math.isfinite(scale) or scale == 0:
+        return DECIMALS
+    return max(0, 2 - math.floor(math.log10(abs(scale))))
+
+
+def number(value: float | None, decimals: int = DECIMALS) -> str:
+    """Format a number with a fixed number of decimals, never as 1e-05."""
+    if value is None or math.isnan(value):
         return DASH
-    if 0 < abs(value) < 0.001 or abs(value) >= 1e9:
-        return use_minus_sign(f"{value:.2g}")
-    return use_minus_sign(f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}")
+    is_tiny = decimals > MOST_DECIMALS and 0 < abs(value) < 10 ** (2 - MOST_DECIMALS)
+    if is_tiny or abs(value) >= 10**MOST_DIGITS:
+        return _power_of_ten(value)
+    text = f"{value:,.{min(decimals, MOST_DECIMALS)}f}"
+    # What rounds to nothing has no sign.
+    return use_minus_sign(text if any(digit in text for digit in "123456789") else text.lstrip("-"))
 
 
-def signed(value: float | None) -> str:
+def signed(value: float | None, decimals: int = DECIMALS) -> str:
     """Format a difference, with its sign."""
-    return number(value) if value is None or value < 0 else "+" + number(value)
+    text = number(value, decimals)
+    has_sign = value is not None and value > 0 and any(digit in text for digit in "123456789")
+    return "+" + text if has_sign else text
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Format a number with so many significant digits, without trailing zeros."""
+    if value and not 10**-MOST_DECIMALS <= abs(value) < 10**MOST_DIGITS:
+        return _power_of_ten(value)
+    rounded = Decimal(f"{value:.{digits}g}") if abs(value) < 10**digits else Decimal(round(value))
+    return use_minus_sign(f"{rounded.normalize():,f}")
 
 
 def percent(value: float | None) -> str:
     """Format a change, 0.5 for a half more, in percent."""
-    return use_minus_sign(format_number(value, "{:+,.1%}")).replace("%", " %")
+    return use_minus_sign(format_number(value, "{:+,.1%}")).replace("%", "\u00a0%")
+
+
+def share(value: float | None) -> str:
+    """Format a share, 0.5 for a half, in percent."""
+    return format_number(value, "{:.1%}").replace("%", "\u00a0%")
 
 
 def count(value: float | None) -> str:
@@ -34,13 +72,20 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return DASH
     if seconds < 100:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+        short = f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
+        return short if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def size(n_bytes: float | None) -> str:
     """Format a size on disk in MB."""
     return DASH if n_bytes is None else f"{n_bytes / 1e6:,.{1 if n_bytes < 1e7 else 0}f} MB"
+
+
+def prose(text: str) -> str:
+    """Write the numbers of a sentence as those of the tables: minus signs, a space before %."""
+    text = re.sub(r"(?<![\w.-])-(?=\d)", "−", text)  # noqa: RUF001
+    return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
 
 
 def use_minus_sign(text: str) -> str:
@@ -54,4 +99,11 @@ def excludes_zero(row: dict[str, Any], key: str) -> bool:
     return low is not None and high is not None and (low > 0 or high < 0)
 
 
-FORMATS = {f.__name__: f for f in (number, signed, percent, count, duration, size)}
+def _power_of_ten(value: float) -> str:
+    if value == 0:
+        return "0"
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{use_minus_sign(digits)} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"  # noqa: RUF001
+
+
+FORMATS = {f.__name__: f for f in (number, signed, percent, share, count, duration, size, prose)}

@@ -1,5 +1,6 @@
 """Figures of what models predict on the test set."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 from ..evaluation.metrics import Floats
 from .bins import quantile_bins
 from .drawing import GREY, Plot, legend_columns, model_styles, new_figure, plain
-from .formatting import number, signed
+from .formatting import decimals_for, number, signed
 
 # Above this, points hide each other.
 MOST_POINTS = 2000
@@ -40,8 +41,9 @@ def plot_metrics(name: str, rows: Sequence[dict[str, Any]], models: Sequence[str
     axes.set_ylim(len(shown) - 0.5, -0.5)
     # One run that went wrong must not press all others together.
     worst = min(min(row["r2"], row.get("r2_low") or 0) for row in shown)
-    axes.set_xlim(max(worst, -0.5) - 0.03, 1)
-    axes.axvline(0, color="0.3", lw=1)
+    best = max(max(row["r2"], row.get("r2_high") or 0) for row in shown)
+    axes.set_xlim(max(worst, -0.5) - 0.03, _right_end(best))
+    axes.axvline(0, color="black", lw=1)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("R² on the test set")
     best_first = sorted(shown, key=lambda row: -row["r2"])
@@ -82,8 +84,8 @@ def plot_folds(name: str, folds: pd.DataFrame, models: Sequence[str]) -> Plot | 
         described.append(f"{model} {number(r2.min())} to {number(r2.max())}")
     axes.set_yticks(range(len(names)), [plain(model) for model in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(left, 1)
-    axes.axvline(0, color="0.3", lw=1)
+    axes.set_xlim(left, _right_end(known["r2"].max()))
+    axes.axvline(0, color="black", lw=1)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("R² on the documents of a fold")
     alt = f"R² by fold: {'; '.join(described)}."
@@ -121,13 +123,15 @@ def plot_predictions(
         inside = (values >= low) & (values <= high)
         x, y = gold[inside], values[inside]
         if binned:
-            form: dict[str, Any] = {"cmap": "cividis_r", "linewidths": 0, "bins": "log"}
-            axes.hexbin(x, y, gridsize=28, mincnt=1, extent=(low, high, low, high), **form)
+            bins = axes.hexbin(x, y, gridsize=28, mincnt=1, extent=(low, high, low, high), lw=0)
+            # By opacity, which is right on white and on black.
+            strength = np.log1p(bins.get_array()) / np.log1p(bins.get_array().max())
+            bins.set(array=None, facecolor=styles[model]["color"], alpha=0.1 + 0.9 * strength)
         else:
             # As an image inside of the SVG: thousands of shapes make a page slow.
-            form = {"alpha": 0.35, "linewidths": 0, **styles[model]}
+            form: dict[str, Any] = {"alpha": 0.5, "linewidths": 0, **styles[model]}
             axes.scatter(x, y, s=12, rasterized=True, **form)
-        axes.axline((low, low), slope=1, color="0.2", lw=1, ls="--")
+        axes.axline((low, low), slope=1, color="black", lw=1, ls="--")
         outside = int((~inside & np.isfinite(values)).sum())
         title = plain(model) + (f" ({outside} outside)" if outside else "")
         if r2.get(model) is not None:
@@ -141,7 +145,7 @@ def plot_predictions(
     figure.supylabel(f"predicted {plain(target)}", size=11)
     described = ", ".join(f"{model}: R² {number(r2.get(model))}" for model in models)
     alt = f"Predicted against observed {target}, one panel a model. {described}."
-    what = "The darker, the more documents." if binned else "One point a document."
+    what = "The stronger the colour, the more documents." if binned else "One point a document."
     caption = (
         f"{what} On the dashed line, prediction and observation are equal. A cloud flatter than "
         "the line: the model shrinks towards the middle."
@@ -176,13 +180,15 @@ def plot_residuals(
     counts = np.bincount(bins)
     ticks = [f"{n}\nn = {c:,}" for n, c in zip(names, counts, strict=True)]
     axes.set_xticks(range(len(names)), ticks)
-    axes.axhline(0, color="0.2", lw=1)
+    axes.axhline(0, color="black", lw=1)
     axes.grid(axis="y", alpha=0.3)
     axes.set_xlabel(plain(by_name))
     axes.set_ylabel("observed − predicted")  # noqa: RUF001
     figure.legend(loc="outside upper center", ncols=legend_columns(residuals.columns))
+    decimals = decimals_for(float(np.nanstd(residuals.to_numpy())))
     described = (
-        f"{model}: " + ", ".join(f"{signed(v)} at {n}" for n, v in zip(names, column, strict=True))
+        f"{model}: "
+        + ", ".join(f"{signed(v, decimals)} at {n}" for n, v in zip(names, column, strict=True))
         for model, column in means.items()
     )
     alt = f"Mean of observed minus predicted {target}, by {by_name}. {'; '.join(described)}."
@@ -196,6 +202,11 @@ def plot_residuals(
             "rise from left to right: the flatter, the better."
         )
     return Plot(name, figure, alt, caption)
+
+
+def _right_end(r2: float) -> float:
+    """Choose where an axis of R² ends: at a tenth with some room before it, at most at 1."""
+    return min(1.0, math.ceil(10 * r2 + 0.5) / 10)
 
 
 def _limits(gold: Floats, predicted: Floats) -> tuple[float, float]:

@@ -1,11 +1,11 @@
 """The page of a comparison: what it says, and what it does in a browser."""
 
-import base64
 import html
 import json
 import re
 import shutil
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.test_set import read_test_set
 from spacy_bertreg.data.convert import convert
 from spacy_bertreg.report import make_report
+from spacy_bertreg.report.formatting import prose
 
 EVIL = "<script>alert('x')</script> & <b>$100_{x}$"
 CHROMIUM = next(
@@ -84,15 +85,19 @@ def page(folder):
 def test_page_begins_with_the_verdict(folder, page):
     data = json.loads((folder / "report" / "comparison.json").read_text(encoding="utf-8"))
     text = html.unescape(page)
-    first = text.index(data["verdicts"][0]["sentence"])
-    assert first < text.index("<table>")
+    assert page.count("<h1>") == 1
+    for verdict in data["verdicts"]:
+        headline = text.index(f"<h2>{verdict['headline']}</h2>")
+        assert headline < text.index(f'<p class="detail">{prose(verdict["sentence"])}')
+    first = text.index(data["verdicts"][0]["headline"])
+    assert first < text.index("<table")
     for warning in data["warnings"]:
-        assert first < text.index(warning)
+        assert first < text.index(prose(warning))
     assert "training mean" in text
     runs = [r["r2"] for r in data["runs"] if r["model"] == "two runs"]
     spread = text[text.index("two runs, standard deviation") :]
     assert text.index("two runs, run-1") < text.index("two runs, standard deviation")
-    assert f"<td>{np.std(runs, ddof=1):.3f}</td>" in spread[:200]
+    assert f">{np.std(runs, ddof=1):.3f}</td>" in spread[:200]
     for score in data["scores"]:
         assert f">{score['r2']:.3f}".replace("-", "\u2212") in page
 
@@ -107,12 +112,12 @@ def test_page_refers_to_nothing_outside(page):
     addresses = re.findall(r'(?:src|href|srcset|action)="([^"]*)"', page)
     assert addresses
     assert all(a.startswith(("data:", "#")) for a in addresses)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {a[1:] for a in addresses if a.startswith("#")} <= set(ids)
     assert "@import" not in page
-    assert "url(" not in page
-    for uri in addresses:
-        if uri.startswith("data:image/svg"):
-            svg = base64.b64decode(uri.split(",", 1)[1]).decode()
-            assert not re.search(r'href="(?!#|data:)', svg)
+    assert set(re.findall(r"url\((.)", page)) <= {"#"}
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(ids)
 
 
 def test_figures_are_files_too(folder, page):
@@ -120,8 +125,34 @@ def test_figures_are_files_too(folder, page):
     stems = {name.rsplit(".", 1)[0] for name in plots}
     assert plots == sorted(f"{stem}.{ending}" for stem in stems for ending in ("png", "svg"))
     assert {"learning-curves", "sizes"} <= stems
-    assert page.count("<img") == len(stems)
-    assert len(re.findall(r'<img [^>]*alt="[^"]{30,}"', page)) == len(stems)
+    assert page.count("<svg") == len(stems)
+    assert len(re.findall(r'<svg [^>]*role="img" aria-label="[^"]{30,}"', page)) == len(stems)
+
+
+def test_numbers_have_one_format(page):
+    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
+    text = re.sub(r"<[^>]*>", " ", re.sub(r'<div class="text-body".*?</div>', "", text))
+    assert not re.search(r"\d[eE][-+\u2212]?\d|\bnan\b|\bNone\b|\binf\b", text)
+    assert "\u22120.000" not in text
+    assert not re.search(r"(?<![\w.-])-\d", text)
+
+
+def test_headings_are_in_order_and_tables_are_named(page):
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    for table in re.findall(r"<table.*?</table>", page, re.DOTALL):
+        assert re.search(r"<caption[^>]*>[^<]{4,}</caption>", table)
+        assert table.count("<th ") == table.count("scope=")
+
+
+def test_pairs_with_the_baselines_are_folded(page):
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.DOTALL))
+    assert "two runs vs. training mean" not in re.sub(
+        r"<details>.*?</details>", "", page, flags=re.DOTALL
+    )
+    assert "training mean vs. " in folded or " vs. training mean" in folded
+    assert "two runs vs. dictionary" not in folded
 
 
 def test_the_terms_of_the_dictionary_are_marked(page):
@@ -152,8 +183,8 @@ def test_errors(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="needs Chromium, as Debian's package chromium brings it")
-@pytest.mark.parametrize("width", [375, 1200])
-def test_page_in_a_browser(folder, width):
+@pytest.mark.parametrize(("width", "mode"), [(390, "dark"), (1200, "light")])
+def test_page_in_a_browser(folder, width, mode):
     sync_api = pytest.importorskip("playwright.sync_api")
     address = (folder / "report" / "index.html").resolve().as_uri()
     messages, requests = [], []
@@ -162,20 +193,37 @@ def test_page_in_a_browser(folder, width):
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": width, "height": 800})
+        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=mode)
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(address)
-        images = page.eval_on_selector_all(
-            "img",
-            "images => images.map(i => [i.naturalWidth, i.naturalHeight, i.getAttribute('width'),"
-            " i.getAttribute('height'), i.alt, i.clientWidth])",
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        figures = page.eval_on_selector_all(
+            "figure svg", "all => all.map(f => [f.clientWidth, f.clientHeight])"
         )
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        # What is hidden from sight alone is clipped, which is no scrolling.
+        wider = page.evaluate(
+            "[...document.querySelectorAll('html, main *:not(svg *)')].filter(e => "
+            "e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1 && !e.closest('thead'))"
+            ".map(e => e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 50))"
+        )
+        colours = page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('figure svg')).fill]"
+        )
+        page.emulate_media(media="print")
+        folded = page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = false);"
+            "[...document.querySelectorAll('details table')].map(t => t.clientHeight)"
+        )
         browser.close()
     assert messages == []
     assert [url for url in requests if not url.startswith("data:")] == [address]
-    assert len(images) > 5
-    assert all(all(image) for image in images)
-    assert overflow <= 0
+    assert len(figures) > 5
+    assert all(all(figure) for figure in figures)
+    assert wider == []
+    assert (colours[0] == "rgb(255, 255, 255)") == (mode == "light")
+    assert colours[0] != colours[1]
+    assert folded
+    assert all(folded), "what is folded is printed"

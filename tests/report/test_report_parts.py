@@ -37,16 +37,36 @@ def test_bins_with_ties(values, names, counts):
 
 
 def test_numbers():
-    assert [formatting.number(v) for v in (None, -0.5, 0, 0.00012, 12345.6)] == [
+    assert [formatting.number(v) for v in (None, -0.5, 0, -0.00012, 12345.6)] == [
         "–",
         "\u22120.500",
         "0.000",
-        "0.00012",
-        "12,345.6",
+        "0.000",
+        "12,345.600",
     ]
-    assert [formatting.signed(1), formatting.signed(-1)] == ["+1.000", "\u22121.000"]
-    assert [formatting.percent(0.271), formatting.percent(None)] == ["+27.1 %", "–"]
-    assert [formatting.duration(s) for s in (1.5, 42, 180, 7200)] == [
+    assert [formatting.number(v, 0) for v in (12345.6, 2.5e12)] == ["12,346", "2.50 \u00d7 10¹²"]
+    assert [formatting.number(v, 8) for v in (-1.4e-5, 0)] == ["\u22121.40 \u00d7 10⁻⁵", "0.000000"]
+    assert [formatting.signed(v) for v in (1, -1, 0.0001)] == ["+1.000", "\u22121.000", "0.000"]
+    assert [formatting.percent(0.271), formatting.percent(None)] == ["+27.1\u00a0%", "–"]
+    assert [formatting.decimals_for(v) for v in (0.08, 0.8, 1.8, 1500, 0, np.nan)] == [
+        4,
+        3,
+        2,
+        0,
+        3,
+        3,
+    ]
+    assert [formatting.significant(v) for v in (0, 1.4e-5, 1e-9, 0.333, 123456)] == [
+        "0",
+        "0.000014",
+        "1.00 \u00d7 10⁻⁹",
+        "0.333",
+        "123,456",
+    ]
+    text = "gpt-4: -0.02 (-5.5% in MSE, 95 %)"
+    assert formatting.prose(text) == "gpt-4: \u22120.02 (\u22125.5\u00a0% in MSE, 95\u00a0%)"
+    assert [formatting.duration(s) for s in (1e-5, 1.5, 42, 180, 7200)] == [
+        "< 0.1 s",
         "1.5 s",
         "42 s",
         "3 min",
@@ -129,7 +149,7 @@ def test_one_model_of_a_target_that_does_not_vary(tmp_path):
         "1-y-lengths.svg",
     }
     text = page.read_text(encoding="utf-8")
-    assert "<td>–</td>" in text
+    assert ">–</td>" in text
     assert "disagree about" not in text
 
 
