@@ -19,7 +19,7 @@ def calibrate_cli(
     pipeline: Pipeline,
     data: Annotated[
         Path | None,
-        typer.Argument(help="Documents of neither training nor test set, a .spacy file"),
+        typer.Argument(help="A .spacy file of documents that are in neither training nor test set"),
     ] = None,
     folds: Annotated[
         Path | None,
@@ -27,20 +27,20 @@ def calibrate_cli(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Which model of --from was trained as PIPELINE was, if it has several"),
+        typer.Option(help="Which model of --from has PIPELINE's settings, if there are several"),
     ] = None,
     half_life: Annotated[
         float | None,
         typer.Option(
-            help="Days after which a calibration document counts half, for later documents"
+            help="Half-life in days of a calibration document's weight for later documents"
         ),
     ] = None,
-    level: Annotated[float, typer.Option(help="Share of values that intervals are to hold")] = 0.9,
+    level: Annotated[float, typer.Option(help="Nominal coverage of the intervals")] = 0.9,
     method: Annotated[
         str | None,
         typer.Option(
             help="plain, normalised (gaussian or poisson loss) or quantiles (pinball loss); by "
-            "default what the loss allows"
+            "default the one that the loss allows"
         ),
     ] = None,
     output: Annotated[

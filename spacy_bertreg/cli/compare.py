@@ -22,7 +22,7 @@ def compare_cli(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Trained pipelines, folders with one for each seed, or tables of predictions "
+            help="Trained pipelines, folders with one per seed, or tables of predictions "
             "(id, target, prediction); each as PATH or NAME=PATH. Beside a folder of crossval, "
             "others of the same folds"
         ),
@@ -35,8 +35,8 @@ def compare_cli(
         Path | None,
         typer.Option(help="Training set, for the baselines; by default train.spacy beside TEST"),
     ] = None,
-    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap")] = 2000,
-    seed: Annotated[int, typer.Option(help="Their seed")] = 0,
+    resamples: Annotated[int, typer.Option(help="Number of bootstrap samples")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap")] = 0,
     share: Annotated[
         tuple[str, str, str] | None,
         typer.Option(

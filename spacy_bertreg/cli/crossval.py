@@ -30,36 +30,37 @@ def crossval_cli(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for predictions.csv and crossval.json")
     ],
-    folds: Annotated[int, typer.Option(help="How many folds")] = 5,
-    repeats: Annotated[int, typer.Option(help="How often, with folds and seeds drawn anew")] = 1,
+    folds: Annotated[int, typer.Option(help="Number of folds")] = 5,
+    repeats: Annotated[int, typer.Option(help="Number of repeats, with new folds and seeds")] = 1,
     seeds: Annotated[
         str,
         typer.Option(
-            help="A whole number for each repeat, between commas; or that of the first, from which "
-            "the others count up"
+            help="Comma-separated seeds, one per repeat; or the first seed, from which the "
+            "others count up"
         ),
     ] = "0",
     by: Annotated[
         str | None,
         typer.Option(
             help="group: groups stay whole; time: each period is predicted from those before it; "
-            "target: like distributions of the target. By default group, if there are any, else "
-            "target"
+            "target: folds with similar distributions of the target. By default group, if there "
+            "are any, otherwise target"
         ),
     ] = None,
     dev: Annotated[
-        float, typer.Option(help="Share of a fold's training documents to choose the best epoch by")
+        float,
+        typer.Option(help="Share of a fold's training documents held out to choose the epoch"),
     ] = 0.1,
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="How often to go over the training documents, for what learns by steps; by "
-            "default as the configs say"
+            help="Passes over the training documents, for models trained by steps; by default "
+            "as the configs say"
         ),
     ] = None,
     gpu_id: GpuId = -1,
     engine: Annotated[
-        str, typer.Option(help="local, or ray to train side by side on a cluster")
+        str, typer.Option(help="local, or ray to train in parallel on a cluster")
     ] = "local",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Forget a stopped run of other settings")

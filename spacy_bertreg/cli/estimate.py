@@ -35,10 +35,10 @@ def estimate_cli(
         ),
     ],
     estimators: Annotated[
-        str, typer.Option(help="Of naive, gold, dsl and ppi++, between commas")
+        str, typer.Option(help="Comma-separated: naive, gold, dsl, ppi++")
     ] = "naive,gold,dsl,ppi++",
     id_: Annotated[
-        str | None, typer.Option("--id", help="Column that names a document, in all tables")
+        str | None, typer.Option("--id", help="Column with the documents' ids, in all tables")
     ] = None,
     coded: Annotated[
         Path | None,
@@ -56,7 +56,7 @@ def estimate_cli(
     pipeline: Annotated[
         str | None,
         typer.Option(
-            help="In place of --from, the pipeline that made all predictions, to check that it was "
+            help="Instead of --from, the pipeline that made all predictions, to check that it was "
             "not trained on coded documents"
         ),
     ] = None,
@@ -64,34 +64,34 @@ def estimate_cli(
     unseen: Annotated[
         bool,
         typer.Option(
-            "--unseen", help="Say that no model was trained on a document that it predicts"
+            "--unseen", help="Declare that no model was trained on a document that it predicts"
         ),
     ] = False,
     probability: Annotated[
         str | None,
         typer.Option(
-            help="Column with the probability that a coded document had to be drawn; by default, "
+            help="Column with each coded document's probability of being drawn; by default, "
             "it is the same for all"
         ),
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(help="Column of what belongs together, for clustered standard errors"),
+        typer.Option(help="Column of clusters, for cluster-robust standard errors"),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Column of groups, for a regression in each of them")
+        str | None, typer.Option(help="Column of groups, for a separate regression in each")
     ] = None,
     family: Annotated[
         str | None,
-        typer.Option(help="linear or logistic; by default by whether the outcome is true or false"),
+        typer.Option(help="linear or logistic; by default logistic for a true or false outcome"),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals")] = 0.95,
     plan: Annotated[
         bool,
         typer.Option(
             "--plan",
-            help="Show how wide intervals will be with more coded documents, and write and draw "
-            "this in place of the estimates",
+            help="Show expected widths of intervals with more coded documents, and write and plot "
+            "these instead of the estimates",
         ),
     ] = False,
     output: Annotated[

@@ -22,7 +22,7 @@ def explain_cli(
     pipeline: Pipeline,
     text: Annotated[str, typer.Argument(help="The text")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file with the text in colours")
+        Path | None, typer.Option("--output", "-o", help="HTML file with the text highlighted")
     ] = None,
     others: Annotated[
         list[str] | None,

@@ -22,7 +22,7 @@ def faithfulness_cli(
     data: Annotated[Path, typer.Argument(help="Documents, a .spacy file")],
     methods: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Method of explanation; may be repeated; by default all"),
+        typer.Option("--method", help="Explanation method; may be repeated; by default all"),
     ] = None,
     dictionary: Annotated[
         str | None, typer.Option(help="Trained pipeline with a dictionary, to compare with")
@@ -32,12 +32,15 @@ def faithfulness_cli(
     ] = None,
     target: Annotated[str | None, typer.Option(help="Which target, if there are several")] = None,
     max_docs: Annotated[
-        int, typer.Option(min=1, help="Take so many documents, drawn at random")
+        int, typer.Option(min=1, help="Number of documents to draw at random")
     ] = 200,
     n_random: Annotated[
-        int, typer.Option("--random-orders", min=1, help="Random orders of a document's words")
+        int,
+        typer.Option(
+            "--random-orders", min=1, help="Number of random orders of a document's words"
+        ),
     ] = 5,
-    n_resamples: Annotated[int, typer.Option(min=1, help="Draws of the bootstrap")] = 2000,
+    n_resamples: Annotated[int, typer.Option(min=1, help="Number of bootstrap samples")] = 2000,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file with the same table")] = None,
     seed: Seed = 0,

@@ -50,21 +50,22 @@ def init_cli(
     lexicon: Annotated[
         Path | None, typer.Option(help="Term list for the best dictionary, beside the learned one")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="How often BERT reads the training texts")] = 5,
+    epochs: Annotated[
+        int, typer.Option(help="BERT's number of passes over the training texts")
+    ] = 5,
     seeds: Annotated[
-        str, typer.Option(help="Whole numbers between commas: one training for each")
+        str, typer.Option(help="Comma-separated seeds: one training for each")
     ] = "0,1",
     gpu_id: GpuId = -1,
     window: Annotated[
         int | None,
-        typer.Option(
-            help="Tokens that BERT reads at once; by default chosen by the lengths of the texts"
-        ),
+        typer.Option(help="Tokens per window of BERT; by default chosen by the texts' lengths"),
     ] = None,
     measure_time: Annotated[
         bool,
         typer.Option(
-            "--time-it/--no-time-it", help="Train on a few documents, to say how long all will take"
+            "--time-it/--no-time-it",
+            help="Train on a few documents to estimate the time of the whole run",
         ),
     ] = True,
     text: Text = "text",

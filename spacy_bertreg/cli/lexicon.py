@@ -27,7 +27,7 @@ def lexicon_cli(
     plot: Annotated[
         Path | None, typer.Option(help="PNG, SVG or PDF file for a plot of the strongest terms")
     ] = None,
-    n_terms: Annotated[int, typer.Option("--top", min=1, help="How many terms to show")] = 20,
+    n_terms: Annotated[int, typer.Option("--top", min=1, help="Number of terms to show")] = 20,
     component: Annotated[
         str | None, typer.Option(help="Which regressor, if there are several")
     ] = None,
@@ -36,13 +36,13 @@ def lexicon_cli(
         Path | None,
         typer.Option(help="For a text_regressor: a .spacy file with the texts to take words from"),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="With --data: as of explain")] = None,
+    method: Annotated[str | None, typer.Option(help="With --data: method, as in explain")] = None,
     max_docs: Annotated[
         int | None,
-        typer.Option(min=1, help="With --data: take so many texts, drawn at random; default all"),
+        typer.Option(min=1, help="With --data: number of texts to draw at random; default all"),
     ] = None,
     min_documents: Annotated[
-        int, typer.Option(min=1, help="With --data: leave out words that fewer texts have")
+        int, typer.Option(min=1, help="With --data: least number of texts that have a word")
     ] = 5,
     seed: Seed = 0,
     code: Code = None,

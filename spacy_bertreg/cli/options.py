@@ -19,21 +19,23 @@ Code = Annotated[
 ]
 GpuId = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
 Text = Annotated[str, typer.Option(help="Column with the texts")]
-Encoding = Annotated[str, typer.Option(help="The table's encoding, as utf-8, cp1252 or utf-16")]
+Encoding = Annotated[
+    str, typer.Option(help="The table's encoding, such as utf-8, cp1252 or utf-16")
+]
 Separator = Annotated[
     str | None,
-    typer.Option(help="Between fields of CSV and TSV, as ; or tab; by default it is detected"),
+    typer.Option(help="Separator of CSV and TSV, such as ; or tab; by default detected"),
 ]
 Quoting = Annotated[
     str,
     typer.Option(
-        help="quoted: fields of CSV and TSV may stand in quotation marks; none: these are ordinary "
-        "characters; auto: as the file is"
+        help="quoted: fields of CSV and TSV may be in quotation marks; none: these are ordinary "
+        "characters; auto: detected"
     ),
 ]
 Decimal = Annotated[
     str | None,
-    typer.Option(help="Decimal sign, . or , where numbers are text; by default it is detected"),
+    typer.Option(help="Decimal sign (. or ,) of numbers stored as text; by default detected"),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file; by default the first")]
 
@@ -42,30 +44,27 @@ Targets = Annotated[
     list[str] | None,
     typer.Option("--target", help="Column with a number to predict; may be repeated"),
 ]
-IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names a document")]
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column with the documents' ids")]
 Group = Annotated[
     str | None,
-    typer.Option(help="Column of what belongs together: in one split if split at random"),
+    typer.Option(help="Column of groups: a random split keeps them whole"),
 ]
-Time = Annotated[str | None, typer.Option(help="Column with dates, as 2016-01-31, or years")]
+Time = Annotated[str | None, typer.Option(help="Column with dates, such as 2016-01-31, or years")]
 Covariates = Annotated[
     list[str] | None,
-    typer.Option(
-        "--covariate", help="Column with a number that goes with a document; may be repeated"
-    ),
+    typer.Option("--covariate", help="Column with a covariate (a number); may be repeated"),
 ]
-Weight = Annotated[
-    str | None, typer.Option(help="Column with how much a document counts in training")
-]
+Weight = Annotated[str | None, typer.Option(help="Column with the documents' weights in training")]
 Label = Annotated[
     str | None,
     typer.Option(help="Column with a class, for a text classifier beside the regressor"),
 ]
 DropEmpty = Annotated[
-    bool, typer.Option("--drop-empty", help="Leave out rows without a text: else they are an error")
+    bool,
+    typer.Option("--drop-empty", help="Leave out rows without a text; otherwise they are an error"),
 ]
 MaxDocs = Annotated[
-    int | None, typer.Option(help="Take so many documents, drawn at random; by default all")
+    int | None, typer.Option(help="Number of documents to draw at random; by default all")
 ]
 Shares = Annotated[
     tuple[float, float, float] | None,
@@ -80,5 +79,5 @@ TestFrom = Annotated[str | None, typer.Option(help="First date of test")]
 SplitColumn = Annotated[
     str | None, typer.Option(help="Split by a column that says train, dev or test")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of a split at random, and of --max-docs")]
+Seed = Annotated[int, typer.Option(help="Seed of a random split, and of --max-docs")]
 Lang = Annotated[str, typer.Option(help="spaCy's code of the language, as for blank:xx")]

@@ -15,13 +15,13 @@ from .options import Code
 def package_cli(
     pipeline: Annotated[Path, typer.Argument(help="Folder of the trained pipeline")],
     output: Annotated[Path, typer.Argument(help="Folder for the package")],
-    name: Annotated[str, typer.Option(help="Name without the language, as bertreg_tweets")],
+    name: Annotated[str, typer.Option(help="Name without the language, such as bertreg_tweets")],
     version: Annotated[str, typer.Option(help="Version of the package")] = "0.1.0",
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Dev set, a .spacy file: where predictions for it are the same in bfloat16, the "
-            "package computes in it"
+            help="Dev set, a .spacy file: if its predictions are the same in bfloat16, the "
+            "package computes in bfloat16"
         ),
     ] = None,
     metrics: Annotated[
@@ -35,7 +35,7 @@ def package_cli(
         bool,
         typer.Option(
             "--forget-training-texts",
-            help="Leave out the fingerprints by which to ask whether a text was trained on",
+            help="Leave out the fingerprints that show whether a text was trained on",
         ),
     ] = False,
     code: Code = None,

@@ -15,22 +15,22 @@ from .options import TABLE, Decimal, Encoding, Quoting, Separator, Sheet, Text
 def sample_cli(
     table: Annotated[Path, typer.Argument(help=f"All documents: {TABLE}")],
     output: Annotated[Path, typer.Argument(help="CSV file to write, for the coders")],
-    n: Annotated[int, typer.Option("--n", "-n", help="How many documents to draw")],
+    n: Annotated[int, typer.Option("--n", "-n", help="Number of documents to draw")],
     predicted: Annotated[str, typer.Option(help="The variable to code")],
-    id_: Annotated[str, typer.Option("--id", help="Column that names a document")],
+    id_: Annotated[str, typer.Option("--id", help="Column with the documents' ids")],
     text: Text = "text",
     design: Annotated[
         str,
         typer.Option(
-            help="simple: all alike; stratified: as many from each stratum; uncertainty: rather "
-            "those whose predictions are uncertain"
+            help="simple: equal probabilities; stratified: equally many per stratum; uncertainty: "
+            "higher probabilities for uncertain predictions"
         ),
     ] = "simple",
     by: Annotated[
         str | None,
-        typer.Option(help="Column of strata; by default, documents with like predictions"),
+        typer.Option(help="Column of strata; by default, documents with similar predictions"),
     ] = None,
-    strata: Annotated[int, typer.Option(help="How many strata, without --by")] = 5,
+    strata: Annotated[int, typer.Option(help="Number of strata, without --by")] = 5,
     uncertainty: Annotated[
         str | None,
         typer.Option(help="Column with the uncertainty; by default, NAME_high minus NAME_low"),

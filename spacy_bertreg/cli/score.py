@@ -41,7 +41,7 @@ def score_cli(
     ],
     text: Text = "text",
     id_: Annotated[
-        str | None, typer.Option("--id", help="Column that names a row, for the list of errors")
+        str | None, typer.Option("--id", help="Column with the rows' ids, for the list of errors")
     ] = None,
     encoding: Encoding = "utf-8",
     separator: Separator = None,
@@ -63,12 +63,12 @@ def score_cli(
         str | None,
         typer.Option(help="torch, openvino or auto; by default the pipeline's"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Score so many rows")] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of rows to score")] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at a row that can't be scored")
+        bool, typer.Option("--strict", help="Stop at a row that cannot be scored")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output, and forget a stopped job")
+        bool, typer.Option("--overwrite", help="Replace the output, and discard a stopped job")
     ] = False,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster")] = "local",
     code: Code = None,

@@ -21,25 +21,23 @@ def train_cli(
     ctx: typer.Context,
     config: Annotated[Path, typer.Argument(help="Config, as for spacy train")],
     output: Annotated[
-        Path, typer.Argument(help="Folder for seed-N/model-best and, of the best seed, model-best")
+        Path, typer.Argument(help="Folder for seed-N/model-best, and model-best of the best seed")
     ],
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of train.spacy and dev.spacy, for paths.train and paths.dev"),
     ] = None,
-    seeds: Annotated[
-        str, typer.Option(help="Whole numbers between commas: one training for each")
-    ] = "0",
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds: one training for each")] = "0",
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="How often to go over the training documents: sets steps, warm-up and how often "
-            "the dev set is scored; by default as the config says"
+            help="Passes over the training documents: sets steps, warm-up and how often the dev "
+            "set is scored; by default as the config says"
         ),
     ] = None,
     gpu_id: GpuId = -1,
     engine: Annotated[
-        str, typer.Option(help="local, or ray to train the seeds side by side on a cluster")
+        str, typer.Option(help="local, or ray to train the seeds in parallel on a cluster")
     ] = "local",
     code: Code = None,
 ) -> None:
