@@ -22,7 +22,7 @@ VARIABLES = [
         "Or amazonReviewSnippets, nytEditorialSnippets, movieReviewSnippets",
     ),
     Variable("columns", "--text text --target rating --id id --group group", "For bertreg convert"),
-    Variable("split", "--split 0.7 0.1 0.2 --seed 0", "No review is in two parts of it"),
+    Variable("split", "--split 0.7 0.1 0.2 --seed 0", "No review is in two parts"),
     Variable("transformer", "assets/minilm", "A folder, or a name on the Hugging Face hub"),
     *(Variable(name, VALUES[name], comment) for name, comment in TRAINING.items()),
 ]

@@ -31,12 +31,12 @@ TOK2VEC_EPOCHS = 10
 MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
 # Of every project, behind those that say what its data are.
 TRAINING = {
-    "epochs": "How often BERT reads the training texts",
-    "seeds": "Each model is trained once a seed; the split has a seed of its own",
-    "crossval": "For bertreg crossval; --repeats 3 shows how much split and seed decide",
+    "epochs": "BERT's number of passes over the training texts",
+    "seeds": "Each model is trained once per seed; the split has its own seed",
+    "crossval": "For bertreg crossval; --repeats 3 shows the effect of split and seed",
     "gpu_id": "A GPU's number, or -1 for the CPU",
-    "version": "Of the package with the fully trained pipeline",
-    "package_options": "--forget-training-texts leaves fingerprints of the training texts out",
+    "version": "Version of the package with the full pipeline",
+    "package_options": "--forget-training-texts omits fingerprints of the training texts",
 }
 
 
@@ -106,7 +106,7 @@ def set_windows(config: str, window: int, stride: int) -> str:
     RETURNS (str): The config, with its comments.
     """
     block = (
-        "# Tokens that it reads at once, and from the start of one window to that of the next\n"
+        "# Tokens per window, and from the start of one window to the next\n"
         "[components.transformer.model.get_spans]\n"
         '@span_getters = "spacy-transformers.strided_spans.v1"\n'
         f"window = {window}\nstride = {stride}\n\n"
