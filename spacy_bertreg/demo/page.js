@@ -254,7 +254,7 @@ function showTable(line, files) {
   const { texts, rows } = line.preview;
   if (rows.length) {
     byId("preview").append(make("p", "The first rows:", { className: "note" }), makeTable(
-      "The first rows", ["Text", ...limits.columns],
+      "The first rows", ["Text", ...limits.columns.map((name) => name.replace(/[:_]/g, "$&\u200b"))],
       rows.map((row, number) => [texts[number], ...row.map(format)])));
   }
 }
