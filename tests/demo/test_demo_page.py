@@ -126,9 +126,9 @@ def test_wrong_arguments(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
-def test_command_ends_and_leaves_nothing(pipeline, tmp_path, sent):
+@pytest.mark.skipif(os.name == "nt", reason="Windows can't send SIGTERM")
+def test_command_ends_and_leaves_nothing(pipeline, tmp_path):
+    """With SIGTERM, which is made the same as Ctrl-C."""
     (tmp_path / "tmp").mkdir()
     demo = subprocess.Popen(
         [sys.executable, "-m", "spacy", "bertreg", "demo", str(pipeline), "--port", "0"],
@@ -142,8 +142,8 @@ def test_command_ends_and_leaves_nothing(pipeline, tmp_path, sent):
         lines.append(demo.stdout.readline())
     assert "http://127.0.0.1:" in "".join(lines)
     assert len(list((tmp_path / "tmp").glob("bertreg-demo-*"))) == 1
-    demo.send_signal(getattr(signal, sent))
-    _, errors = demo.communicate(timeout=60)
+    demo.send_signal(signal.SIGTERM)
+    _, errors = demo.communicate(timeout=300)
     assert demo.returncode == 0
     assert errors == ""
     assert list((tmp_path / "tmp").glob("bertreg-demo-*")) == []
