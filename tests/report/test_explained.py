@@ -100,7 +100,7 @@ def test_page_of_several_models(pipelines):
     assert "http" not in page
     assert "covariate deaths" in page
     for one in texts:
-        assert f"<dt>prediction</dt><dd>{one.prediction:.2f}" in page.replace("−", "-")  # noqa: RUF001
+        assert f"<dt>prediction</dt><dd>{one.prediction:.3f}" in page.replace("−", "-")  # noqa: RUF001
     # The rows of each table sum to what stands below them.
     for table in re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL):
         cells = [float(c.replace("−", "-")) for c in re.findall(r"<td>(.*?)</td>", table)]  # noqa: RUF001
