@@ -8,9 +8,8 @@ import pytest
 R2 = {"dictionary": 0.3, "dictionary-best": 0.5, "frozen": 0.2, "full": 0.6}
 
 
-def write_set(folder, r2=None, target="rating"):
+def write_set(folder, r2=R2, target="rating"):
     """Write what `compare` writes of a cross-validation, with intervals of ± 0.04."""
-    r2 = r2 or R2
     ends = {"_low": -0.04, "": 0, "_high": 0.04}
     scores = [
         {"model": model, "target": target, "n": 1500, "n_groups": 300}
@@ -19,7 +18,7 @@ def write_set(folder, r2=None, target="rating"):
     ]
     differences = []
     # The better model stands first, as in `compare`.
-    for name in ("dictionary", "dictionary-best"):
+    for name in {"dictionary", "dictionary-best"} & set(r2):
         model, baseline = ("full", name) if r2["full"] > r2[name] else (name, "full")
         lead = r2[model] - r2[baseline]
         row = {"model": model, "baseline": baseline, "target": target}
@@ -75,6 +74,16 @@ def test_one_set_with_other_models(tmp_path, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("| full | lora | full vs. best dictionary |")
     assert "ceiling" not in lines[0]
+
+
+def test_a_set_counts_where_it_has_the_models(tmp_path, monkeypatch, capsys):
+    write_set(tmp_path / "report" / "tweets")
+    write_set(tmp_path / "report" / "nyt", {"dictionary": 0.3, "frozen": 0.35, "full": 0.4})
+    run(tmp_path / "report", monkeypatch)
+    out = capsys.readouterr().out
+    assert "- full > dictionary-best: 1 of 1\n" in out
+    assert "- full > dictionary > frozen: 1 of 2\n" in out
+    assert "| editorials | 1,500 | 0.300 [0.260, 0.340] | – | 0.350" in out
 
 
 def test_nothing_to_draw(tmp_path, monkeypatch, capsys):

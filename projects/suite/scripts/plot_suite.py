@@ -154,7 +154,6 @@ def read_ceilings(folder: Path) -> dict[str, float]:
 def summarize(table: pd.DataFrame) -> str:
     """Say in how many sets which order holds."""
     r2 = table.set_index(["set", "target", "model"])["r2"].unstack("model")
-    n = len(r2)
     lines = []
     for order in (
         ("full", "dictionary-best"),
@@ -165,10 +164,12 @@ def summarize(table: pd.DataFrame) -> str:
         ("full", "dictionary-best", "frozen"),
     ):
         if set(order) <= set(r2):
-            holds = np.logical_and.reduce([r2[a] > r2[b] for a, b in pairwise(order)])
-            lines.append(f"{' > '.join(order)}: {int(holds.sum())} of {n}")
+            known = r2[list(order)].dropna()
+            holds = np.logical_and.reduce([known[a] > known[b] for a, b in pairwise(order)])
+            lines.append(f"{' > '.join(order)}: {int(holds.sum())} of {len(known)}")
     leads = table[table["model"] == "full"]
     if "lead_low" in leads:
+        n = int(leads["lead"].notna().sum())
         ahead = f"{int((leads['lead_low'] > 0).sum())} of {n}"
         behind = f"{int((leads['lead_high'] < 0).sum())} of {n}"
         lines.append(f"full ahead of the best dictionary by more than chance: {ahead}")
