@@ -35,6 +35,7 @@ def find_reusable(
     if not same:
         return {}
     predictions = read_out_of_fold(folder).set_index(["target", "repeat", "fold", "id"])
+    same &= set(predictions)
     reusable = {}
     for training in trainings:
         place = training.model, training.repeat, training.fold, training.seed

@@ -197,17 +197,26 @@ def test_only_a_model_that_is_new_is_trained(finished, data, tmp_path):
     ]
 
 
-def test_a_model_that_has_diverged_is_trained_again(finished, data, tmp_path):
+@pytest.mark.parametrize("lacks", ["a score", "a column"])
+def test_what_is_not_all_there_is_trained_again(finished, data, tmp_path, lacks):
     shutil.copytree(finished[0], tmp_path / "out")
-    path = tmp_path / "out" / "crossval.json"
-    about = json.loads(path.read_text())
-    (row,) = (r for r in about["scores"] if (r["model"], r["fold"]) == ("ridge", 2))
-    row["mse"] = None
-    path.write_text(json.dumps(about))
+    if lacks == "a score":
+        # As after a training that diverged.
+        path = tmp_path / "out" / "crossval.json"
+        about = json.loads(path.read_text())
+        (row,) = (r for r in about["scores"] if (r["model"], r["fold"]) == ("ridge", 2))
+        row["mse"] = None
+        path.write_text(json.dumps(about))
+    else:
+        path = tmp_path / "out" / "predictions.csv"
+        pd.read_csv(path).drop(columns="ridge").to_csv(path, index=False)
     lines = []
     settings = {"folds": 3, "overrides": GIVEN, "on_progress": lines.append}
     cross_validate(data, {"ridge": DICTIONARY}, tmp_path / "out", **settings)
-    assert lines[1:] == ["training 2 of 3: ridge, repeat 1, fold 2"]
+    folds = [2] if lacks == "a score" else [1, 2, 3]
+    assert [line for line in lines if "training " in line] == [
+        f"training {fold} of 3: ridge, repeat 1, fold {fold}" for fold in folds
+    ]
 
 
 def test_other_settings_replace_what_is_ours(data, finished, tmp_path):
