@@ -6,12 +6,12 @@ for a word, it is the same model: each entry then weighs as much as all candidat
 together.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.attrs import IS_SPACE, LEMMA, ORTH
 from spacy.tokens import Doc
 
 from .features import Floats
@@ -23,44 +23,82 @@ STEM_LENGTHS = (4, 5)
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Which candidates occur in which documents: a sparse matrix of documents by candidates.
+    """Which candidates occur in which documents: a sparse matrix of documents by candidates, in
+    compressed rows.
 
     terms (tuple[str, ...]): The candidates.
     parents (ndarray): For each, the index of the longest other candidate that matches all that it
         matches, -1 for none.
-    documents (ndarray): The document of each occurrence, ascending.
-    candidates (ndarray): The candidate of each occurrence.
-    values (ndarray): 1 divided by the root of the document's number of words.
-    n_documents (int): Number of documents.
+    starts (ndarray): Where each document's occurrences start, and where the last one's end, shape
+        (documents + 1,).
+    candidates (ndarray): The candidate of each occurrence. A candidate that occurs twice in a
+        document is there twice.
+    scales (ndarray): The value of each of a document's occurrences: 1 divided by the root of its
+        number of words.
     """
 
     terms: tuple[str, ...]
     parents: NDArray[np.int64]
-    documents: NDArray[np.int64]
-    candidates: NDArray[np.int64]
-    values: Floats
-    n_documents: int
+    starts: NDArray[np.int64]
+    candidates: NDArray[np.int32]
+    scales: Floats
+
+    @property
+    def n_documents(self) -> int:
+        """Get the number of documents."""
+        return len(self.scales)
+
+    @property
+    def documents(self) -> NDArray[np.int64]:
+        """Get the document of each occurrence, ascending."""
+        return np.repeat(np.arange(self.n_documents), np.diff(self.starts))
+
+    @property
+    def values(self) -> Floats:
+        """Get the value of each occurrence."""
+        return np.repeat(self.scales, np.diff(self.starts))
 
     def select(self, rows: NDArray[np.int64]) -> "Occurrences":
         """Select documents by their indices, ascending, and number them anew."""
-        new_rows = np.full(self.n_documents, -1)
-        new_rows[rows] = np.arange(len(rows))
-        documents = new_rows[self.documents]
-        kept = documents >= 0
+        is_selected = np.zeros(self.n_documents, dtype=bool)
+        is_selected[rows] = True
+        lengths = np.diff(self.starts)
         return Occurrences(
             self.terms,
             self.parents,
-            documents[kept],
-            self.candidates[kept],
-            self.values[kept],
-            len(rows),
+            _to_starts(lengths[is_selected]),
+            self.candidates[np.repeat(is_selected, lengths)],
+            self.scales[is_selected],
+        )
+
+    def select_candidates(self, kept: NDArray[np.int64]) -> "Occurrences":
+        """Select candidates by their indices, ascending, and number them anew; all documents stay,
+        and none of the selected has a parent any more."""
+        if len(kept) == len(self.terms):
+            return self
+        new = np.full(len(self.terms), -1, dtype=np.int32)
+        new[kept] = np.arange(len(kept))
+        candidates = new[self.candidates]
+        is_kept = candidates >= 0
+        lengths = np.bincount(self.documents[is_kept], minlength=self.n_documents)
+        return Occurrences(
+            tuple(self.terms[index] for index in kept),
+            np.full(len(kept), -1),
+            _to_starts(lengths),
+            candidates[is_kept],
+            self.scales,
         )
 
     def predict(self, weights: Floats) -> Floats:
         """Sum for each document the values times the candidates' weights."""
-        sums = np.zeros(self.n_documents)
-        np.add.at(sums, self.documents, self.values * weights[self.candidates])
-        return sums
+        return np.bincount(
+            self.documents, self.values * weights[self.candidates], minlength=self.n_documents
+        )
+
+    def spread(self) -> Floats:
+        """Compute the root mean square of each candidate's values."""
+        squares = np.bincount(self.candidates, self.values**2, minlength=len(self.terms))
+        return np.sqrt(squares / max(self.n_documents, 1))
 
     def to_lexicon(self, weights: Floats, n_terms: int, category: str = LEARNED) -> Lexicon:
         """Turn a linear model over the candidates into a list.
@@ -71,9 +109,7 @@ class Occurrences:
         category (str): The terms' category.
         RETURNS (Lexicon): The list, in alphabetical order.
         """
-        squares = np.zeros(len(self.terms))
-        np.add.at(squares, self.candidates, self.values**2)
-        importance = np.abs(weights) * np.sqrt(squares / max(self.n_documents, 1))
+        importance = np.abs(weights) * self.spread()
         order = np.argsort(-importance, kind="stable")[:n_terms]
         kept = np.zeros(len(weights), dtype=bool)
         kept[order[importance[order] > 0]] = True
@@ -100,34 +136,62 @@ def find_candidates(
     min_documents (int): Number of documents in which a candidate must occur.
     RETURNS (Occurrences): The candidates in them.
     """
-    texts = [_words(doc, attribute, case_sensitive) for doc in docs]
-    in_documents: Counter[str] = Counter()
-    for words in texts:
-        in_documents.update({term for word in words for term in _candidates(word)})
-    frequent = (term for term, n in in_documents.items() if n >= min_documents)
-    terms = sorted(frequent, key=lambda term: (not term.endswith("*"), len(term), term))
+    texts, words = _read_words(docs, attribute, case_sensitive)
+    of_words = [_candidates(word) for word in words]
+    terms = sorted({term for own in of_words for term in own}, key=_shorter_stems_first)
     index = {term: number for number, term in enumerate(terms)}
-    documents, candidates, values = [], [], []
-    for number, words in enumerate(texts):
-        for word in words:
-            for term in _candidates(word):
-                if term in index:
-                    documents.append(number)
-                    candidates.append(index[term])
-                    values.append(len(words) ** -0.5)
+    # The candidates of each word; -1 where there is none, or none that is frequent enough.
+    table = np.full((len(words), len(STEM_LENGTHS) + 1), -1, dtype=np.int32)
+    for row, own in zip(table, of_words, strict=True):
+        row[: len(own)] = [index[term] for term in own]
+    in_documents = np.zeros(len(terms) + 1, dtype=np.int64)
+    for text in texts:
+        # -1 is the last, which is none of the terms.
+        in_documents[np.unique(table[text])] += 1
+    is_frequent = in_documents >= min_documents
+    is_frequent[-1] = False
+    table = np.where(is_frequent, np.cumsum(is_frequent) - 1, -1).astype(np.int32)[table]
+    terms = [terms[number] for number in np.flatnonzero(is_frequent)]
+    index = {term: number for number, term in enumerate(terms)}
+    found = [(own := table[text].ravel())[own >= 0] for text in texts]
     return Occurrences(
         tuple(terms),
         np.array([_parent(term, index) for term in terms], dtype=np.int64),
-        np.array(documents, dtype=np.int64),
-        np.array(candidates, dtype=np.int64),
-        np.array(values),
-        len(texts),
+        _to_starts([len(own) for own in found]),
+        np.concatenate([*found, np.zeros(0, dtype=np.int32)]),
+        np.array([max(len(text), 1) ** -0.5 for text in texts]),
     )
 
 
-def _words(doc: Doc, attribute: str, case_sensitive: bool) -> list[str]:
-    words = (getattr(token, attribute) for token in doc if not token.is_space)
-    return [normalize(word, case_sensitive=case_sensitive) for word in words if word]
+def _read_words(
+    docs: Iterable[Doc], attribute: str, case_sensitive: bool
+) -> tuple[list[NDArray[np.int32]], list[str]]:
+    """Read the words of documents, each different token once.
+
+    RETURNS (tuple): For each document the indices of its words, and the different words.
+    """
+    key_name = LEMMA if attribute == "lemma_" else ORTH
+    words: dict[str, int] = {}
+    word_of_key: dict[int, int] = {}
+    texts = []
+    for doc in docs:
+        keys, is_space = doc.to_array([key_name, IS_SPACE]).T
+        # The key of an empty text is 0.
+        kept = keys[(is_space == 0) & (keys != 0)].tolist()
+        for key in set(kept).difference(word_of_key):
+            # A key is the same in all vocabularies, but only the document's has its text.
+            word = normalize(doc.vocab.strings[key], case_sensitive=case_sensitive)
+            word_of_key[key] = words.setdefault(word, len(words))
+        texts.append(np.array([word_of_key[key] for key in kept], dtype=np.int32))
+    return texts, list(words)
+
+
+def _shorter_stems_first(term: str) -> tuple[bool, int, str]:
+    return not term.endswith("*"), len(term), term
+
+
+def _to_starts(lengths: "Sequence[int] | NDArray[np.int64]") -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def _candidates(word: str) -> list[str]:

@@ -141,7 +141,7 @@ def fit_dictionary(
             data = data.add(pseudo_labels, groups)
         if given:
             # What the given terms explain does not have to be learned.
-            features = LexiconVectorizer(given, rules, matching)(data.docs).features
+            features, _ = LexiconVectorizer(given, rules, matching).count(data.docs)
             ridge = Ridge.fit(features[: len(docs)], values, weights=counts)
             explained = zip(data.targets.items(), ridge.predict(features).T, strict=True)
             data = replace(data, targets={name: y - part for (name, y), part in explained})
@@ -163,7 +163,7 @@ def fit_dictionary(
     fitted = readout.fit(features[rows], values[rows], folds[rows], settings.seed, row_counts)
     means = tuple(_mean(column, counts) for column in values.T)
     model = DictionaryModel(vectorizer, fitted, means, covariates)
-    vectorizer.lexicon = add_statistics(vectorizer.lexicon, model.explain(docs))
+    vectorizer.lexicon = add_statistics(vectorizer.lexicon, model.explain_in_parts(docs))
     if settings.lexicon:
         report_coverage(
             given,
@@ -211,18 +211,16 @@ def _features(
     """Compute the features of the documents and their numbers of words. With learned lexicons, the
     features of a fold come from the lexicon that was learned without it."""
     if not by_fold:
-        found = vectorizer(docs)
-        return found.features, found.table.n_words
+        return vectorizer.count(docs)
     features = np.zeros((len(docs), len(vectorizer.feature_names)))
     n_words = np.zeros(len(docs), dtype=np.int64)
     for fold, lexicon in by_fold.items():
         rows = np.flatnonzero(folds == fold)
         held_out = LexiconVectorizer(lexicon, vectorizer.context, vectorizer.settings)
-        found = held_out([docs[row] for row in rows.tolist()])
-        n_words[rows] = found.table.n_words
+        found, n_words[rows] = held_out.count([docs[row] for row in rows.tolist()])
         for column, name in enumerate(vectorizer.feature_names):
             if name in held_out.feature_names:
-                features[rows, column] = found.features[:, held_out.feature_names.index(name)]
+                features[rows, column] = found[:, held_out.feature_names.index(name)]
     return features, n_words
 
 

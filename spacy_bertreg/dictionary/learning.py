@@ -23,10 +23,12 @@ PATIENCE = 2
 class WeightEstimator(Protocol):
     """Estimates weights of candidates with several settings, from simple to complex.
 
+    setting (str): What a setting is called, for the progress bar.
     n_settings (int): Number of settings.
     n_threads (int): Number of fits that are worth doing at a time.
     """
 
+    setting: str
     n_settings: int
     n_threads: int
 
@@ -84,7 +86,7 @@ def learn_lexicon(
     n_labelled (int | None): Number of documents with observed values, which come first; those
         behind them have pseudo-labels. None for all.
     RETURNS (CrossFittedLexicon): The learned lists.
-    RAISES (ImportError): elastic_net without scikit-learn.
+    RAISES (ImportError): elastic_net without SciPy.
     RAISES (ValueError): The documents with a value for a target are of fewer than two folds.
     """
     estimator: WeightEstimator = ElasticNet() if method == "elastic_net" else Sensitivity(seed)
@@ -115,8 +117,11 @@ def learn_lexicon(
             best, by_part = _choose_setting(
                 estimator, occurrences, standardized, weights, parts, progress
             )
-        seen = occurrences.select(known)
-        *_, term_weights = estimator.fit(seen, standardized[known], best, counts)
+            seen = occurrences.select(known)
+            progress.reset(best + 1)
+            progress.set_postfix_str("all documents")
+            for term_weights in estimator.fit(seen, standardized[known], best, counts):  # noqa: B007
+                progress.update()
         final += seen.to_lexicon(term_weights * std, n_terms, category)
         for fold, term_weights in by_part.items():
             seen = occurrences.select(parts[fold][0])
@@ -156,6 +161,8 @@ def _choose_setting(
 
     def step(fold: int) -> Floats:
         term_weights = next(fits[fold])
+        which = f"{estimator.setting} {setting + 1} of {estimator.n_settings}"
+        progress.set_postfix_str(f"{which}, fold {list(parts).index(fold) + 1} of {len(parts)}")
         progress.update()
         return term_weights
 

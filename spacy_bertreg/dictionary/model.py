@@ -1,6 +1,6 @@
 """What `dictionary_regressor` learns: the terms, the rules for their context, and the readout."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from .features import Floats, MatchTable
 from .lexicon import Lexicon
 from .readouts import Readout
 from .term_matcher import Match
-from .vectorizer import LexiconVectorizer
+from .vectorizer import READ_AT_ONCE, LexiconVectorizer
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ class DictionaryModel:
         predictions[empty] = base[empty] = self.without_words
         return Explanation(predictions, base, found.matches, found.table, contributions)
 
+    def explain_in_parts(self, docs: Sequence[Doc]) -> Iterator[Explanation]:
+        """Explain many documents, so many at a time that memory does not grow with them."""
+        for start in range(0, len(docs), READ_AT_ONCE):
+            yield self.explain(docs[start : start + READ_AT_ONCE])
+
     def _add_covariates(self, features: Floats, docs: Sequence[Doc]) -> Floats:
         if not self.covariates.names:
             return features
@@ -100,20 +105,24 @@ class DictionaryModel:
         )
 
 
-def add_statistics(lexicon: Lexicon, explanation: Explanation) -> Lexicon:
+def add_statistics(lexicon: Lexicon, explanations: Iterable[Explanation]) -> Lexicon:
     """Add document frequencies and mean contributions to a lexicon.
 
     lexicon (Lexicon): The terms.
-    explanation (Explanation): Of the training documents.
+    explanations (Iterable[Explanation]): Of the training documents, in parts.
     RETURNS (Lexicon): The terms with statistics.
     """
-    table = explanation.table
-    pairs, inverse = np.unique(
-        np.stack([table.documents, table.entries]), axis=1, return_inverse=True
-    )
-    sums = np.zeros((len(lexicon), explanation.predictions.shape[1]))
-    np.add.at(sums, pairs[1, inverse], explanation.contributions)
-    frequency = np.bincount(pairs[1], minlength=len(lexicon))
+    frequency = np.zeros(len(lexicon), dtype=np.int64)
+    sums: Floats = np.zeros((len(lexicon), 0))
+    for explanation in explanations:
+        table = explanation.table
+        # Each pair of document and term once.
+        n_terms = max(len(lexicon), 1)
+        pairs = np.unique(table.documents * n_terms + table.entries)
+        frequency += np.bincount(pairs % n_terms, minlength=len(lexicon))
+        if not sums.size:
+            sums = np.zeros((len(lexicon), explanation.predictions.shape[1]))
+        np.add.at(sums, table.entries, explanation.contributions)
     with np.errstate(invalid="ignore"):
         mean = sums / np.where(frequency > 0, frequency, np.nan)[:, None]
     return replace(lexicon, document_frequency=tuple(frequency.tolist()), contribution=mean)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
@@ -12,6 +13,9 @@ from .context_rules import ContextRules
 from .features import Floats, MatchTable, TermFeatures
 from .lexicon import Lexicon
 from .term_matcher import Match, MatchOn, TermMatcher
+
+# Documents whose matches are held in memory at a time, where there may be any number of them.
+READ_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -120,3 +124,19 @@ class LexiconVectorizer:
         table = MatchTable(documents, entries, weights, n_words)
         shares = self._features.shares(table)
         return TermVectors(found, table, shares, self._features.sums(shares, table))
+
+    def count(self, docs: Sequence[Doc]) -> tuple[Floats, NDArray[np.int64]]:
+        """Compute the features alone, of any number of documents.
+
+        docs (Sequence[Doc]): The documents.
+        RETURNS (tuple[ndarray, ndarray]): The features, shape (documents, features), and the
+            documents' numbers of words.
+        RAISES (ValueError): Lemmas are to be matched, and a document has none.
+        """
+        features = np.zeros((len(docs), len(self.feature_names)))
+        n_words = np.zeros(len(docs), dtype=np.int64)
+        for start in range(0, len(docs), READ_AT_ONCE):
+            part = slice(start, start + READ_AT_ONCE)
+            found = self(docs[part])
+            features[part], n_words[part] = found.features, found.table.n_words
+        return features, n_words

@@ -216,11 +216,15 @@ class DictionaryRegressor(Regressor, Pipe):
         pseudo_labels = pseudo_label(
             distillation, docs, values, self.scale, self._matching, nlp, self.record
         )
+        groups = [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples]
+        weights = training_weights(examples, self.name)
+        # Of many documents, the references are half of the memory.
+        del examples
         self._model = fit_dictionary(
             docs,
-            [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples],
+            groups,
             dict(zip(names, transformed.T, strict=True)),
-            training_weights(examples, self.name),
+            weights,
             settings=settings,
             matching=self._matching,
             readout=READOUTS[self.cfg["readout"]],

@@ -5,7 +5,9 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
+from spacy_bertreg.dictionary import elastic_net, sensitivity
 from spacy_bertreg.dictionary.candidates import assign_folds, find_candidates
 from spacy_bertreg.dictionary.elastic_net import ElasticNet
 from spacy_bertreg.dictionary.learning import learn_lexicon
@@ -148,8 +150,43 @@ def test_sensitivity_gives_weights_after_each_epoch(texts):
     assert np.isfinite(epochs[2]).all()
 
 
+def test_elastic_net_finds_what_scikit_learn_finds(texts):
+    found = candidates_of(texts[0], min_documents=2)
+    X = np.zeros((found.n_documents, len(found.terms)))
+    np.add.at(X, (found.documents, found.candidates), found.values)
+    counts = np.random.default_rng(1).uniform(0.2, 2, size=300)
+    before = found.candidates.copy(), found.starts.copy()
+    for weights in (None, counts):
+        # Warm started, the last of four penalties.
+        *_, fitted = ElasticNet().fit(found, texts[1], 3, weights)
+        centered = texts[1] - np.average(texts[1], weights=weights)
+        share = centered if weights is None else centered * weights / weights.mean()
+        greatest = np.abs(X.T @ share).max() / 300 / elastic_net.L1_SHARE
+        model = SklearnElasticNet(
+            alpha=greatest * elastic_net.PENALTIES[3], l1_ratio=elastic_net.L1_SHARE, tol=1e-10
+        ).fit(X, texts[1], sample_weight=weights)
+        predicted, expected = X @ fitted, X @ model.coef_
+        assert np.corrcoef(predicted, expected)[0, 1] > 0.999
+        assert (predicted - expected).std() < 0.02 * centered.std()
+    for own, then in zip(before, (found.candidates, found.starts), strict=True):
+        np.testing.assert_array_equal(own, then)
+
+
+def test_sensitivity_leaves_out_the_candidates_of_least_spread(monkeypatch, texts):
+    found = candidates_of([f"{text} rare{i // 2}" for i, text in enumerate(texts[0])], 2)
+    target = (texts[1] - 10) / texts[1].std()
+    monkeypatch.setattr(sensitivity, "MAX_CANDIDATES", 12)
+    monkeypatch.setattr(sensitivity, "MAX_STEPS", 5)
+    monkeypatch.setattr(sensitivity, "READ_AT_ONCE", 7)
+    *_, weights = Sensitivity(0).fit(found, target, 7)
+    assert np.count_nonzero(weights) == 12
+    assert set(found.spread()[weights != 0]) == set(np.sort(found.spread())[-12:])
+    by_term = dict(zip(found.terms, weights, strict=True))
+    assert by_term["awfu*"] < by_term["good*"] < by_term["grea*"]
+
+
 def test_missing_extra(monkeypatch, texts):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "scipy", None)
     found = candidates_of(texts[0], min_documents=2)
     with pytest.raises(ImportError, match=r"pip install 'spacy-bertreg\[dictionary\]'"):
         next(ElasticNet().fit(found, texts[1], 0))

@@ -1,8 +1,11 @@
 """Which penalty or number of epochs a list is learned with."""
 
+import io
+
 import numpy as np
 import pytest
 import spacy
+from tqdm import tqdm
 
 from spacy_bertreg.dictionary import learning
 from spacy_bertreg.dictionary.candidates import assign_folds, find_candidates
@@ -14,6 +17,7 @@ GOOD = np.array([float("good" in text) for text in TEXTS])
 class Estimator:
     """Gives weights that are `quality` of the right ones, by setting; the rest is noise."""
 
+    setting = "level"
     n_threads = 2
 
     def __init__(self, qualities):
@@ -57,3 +61,28 @@ def test_settings_are_tried_until_two_in_a_row_are_no_better(monkeypatch, qualit
     *folds, final = learn(monkeypatch, qualities)
     assert folds == [n_tried] * 5
     assert final == best + 1
+
+
+def test_progress_counts_fits_and_names_settings_and_folds(monkeypatch):
+    shown = []
+
+    class Bar(tqdm):
+        def __init__(self, **settings):
+            super().__init__(**{**settings, "disable": False, "file": io.StringIO()})
+
+        def update(self, n=1):
+            super().update(n)
+            shown.append((self.n, self.total, self.postfix))
+
+    monkeypatch.setattr(learning, "tqdm", Bar)
+    learn(monkeypatch, [0.1, 0.9])
+    assert [(n, total) for n, total, _ in shown] == [(n + 1, 10) for n in range(10)] + [
+        (1, 2),
+        (2, 2),
+    ]
+    assert {postfix.split(",")[0] for *_, postfix in shown[:5]} == {"level 1 of 2"}
+    assert {postfix.split(",")[0] for *_, postfix in shown[5:10]} == {"level 2 of 2"}
+    assert {postfix.split(",")[1] for *_, postfix in shown[:10]} <= {
+        f" fold {n} of 5" for n in range(1, 6)
+    }
+    assert shown[-1][2] == "all documents"
