@@ -31,6 +31,13 @@ def package_cli(
     dataset: Annotated[
         str, typer.Option(help="Name of the test set, for the README on the Hugging Face hub")
     ] = "test set",
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="bfloat16: store the transformer in half of its size, if predictions for the dev "
+            "set stay the same"
+        ),
+    ] = "float32",
     forget_training_texts: Annotated[
         bool,
         typer.Option(
@@ -45,7 +52,7 @@ def package_cli(
     """
     from ..project.package import package
 
-    wheel, check = package(
+    built = package(
         pipeline,
         output,
         name=name,
@@ -53,9 +60,11 @@ def package_cli(
         data=data,
         metrics=metrics,
         dataset=dataset,
+        weights=weights,  # type: ignore[arg-type]
         forget_training_texts=forget_training_texts,
         code=code,
     )
-    if check is not None:
-        msg.info(check.describe())
-    msg.good("Wrote the wheel", str(wheel))
+    for check in (built.precision, built.weights):
+        if check is not None:
+            msg.info(check.describe())
+    msg.good("Wrote the wheel", str(built.wheel))

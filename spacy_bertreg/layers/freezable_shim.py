@@ -19,6 +19,7 @@ from ..training.precision import Precision, resolve_precision
 from .adapters import add_adapters, merged_when_saved
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
+from .half_weights import store_in_bfloat16
 from .openvino_encoder import Backend, OpenVinoEncoder
 from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
@@ -46,6 +47,7 @@ class FreezableShim(HFShim):
         of adapters.
     trained_with (list[Freeze]): The setting of each training.
     is_read_by_token (bool): Whether something has read vectors of single word pieces.
+    saves_bfloat16 (bool): Whether matrices are saved in bfloat16, in half of their size.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class FreezableShim(HFShim):
         self.backend = backend
         self.openvino = OpenVinoEncoder()
         self.is_read_by_token = False
+        self.saves_bfloat16 = False
         self.blocks: dict[str, Block] = {}
         self.frozen: frozenset[str] = frozenset()
         self.is_frozen = False
@@ -234,6 +237,8 @@ class FreezableShim(HFShim):
         """Serialize weights, adapters merged into them; tokenizer; and what has learned."""
         with merged_when_saved(self._model, self.adapters):
             message = srsly.msgpack_loads(super().to_bytes())
+        if self.saves_bfloat16 and self._model is not None:
+            message["state"] = store_in_bfloat16(message["state"])
         message["trained"] = sorted(self.trained)
         message["trained_with"] = self.trained_with
         message["lora"] = self.list_adapters()

@@ -7,7 +7,6 @@ import spacy_bertreg
 
 from ..data.covariates import LOG_LENGTH
 from ..evaluation.metrics import METRICS
-from .precision_check import PrecisionCheck
 
 CARD = """# {package}
 
@@ -60,7 +59,7 @@ def model_card(
     config: dict[str, Any],
     targets: list[str],
     metrics: dict[str, Any] | None,
-    check: PrecisionCheck | None,
+    checks: list[str],
     keeps_texts: bool,
 ) -> str:
     """Write the README of a package.
@@ -69,7 +68,7 @@ def model_card(
     config (dict[str, Any]): The pipeline's, interpolated.
     targets (list[str]): What it predicts.
     metrics (dict[str, Any] | None): What `spacy evaluate` wrote on the test set.
-    check (PrecisionCheck | None): Of a pipeline with a transformer.
+    checks (list[str]): What was found about numbers in bfloat16, a sentence each.
     keeps_texts (bool): Whether it holds fingerprints of the training texts.
     RETURNS (str): Markdown.
     """
@@ -86,7 +85,7 @@ def model_card(
         version=spacy_bertreg.__version__,
         covariates=_covariates(config),
         scores=_table(SCORES, rows) + _table(INTERVALS, intervals),
-        precision="" if check is None else f"\n{check.describe()}\n",
+        precision="".join(f"\n{sentence}\n" for sentence in checks),
         training=_training(meta, config),
         texts=KEEPS_TEXTS if keeps_texts else FORGETS_TEXTS,
     )

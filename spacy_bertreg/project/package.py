@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 from spacy.cli.package import has_build
 from spacy.cli.package import package as spacy_package
@@ -14,7 +15,30 @@ from ..training.block_counts import has_weights
 from ..training.freeze_report import get_freeze_report
 from .hub_metadata import hub_metadata
 from .model_card import model_card
-from .precision_check import PrecisionCheck, check_precision
+from .precision_check import (
+    MAX_DIFFERENCE,
+    MAX_R2_DIFFERENCE,
+    PrecisionCheck,
+    WeightsCheck,
+    check_precision,
+    check_weights,
+    find_transformers,
+)
+
+Weights = Literal["float32", "bfloat16"]
+
+
+class Packaged(NamedTuple):
+    """What was built, and what was found on the dev set.
+
+    wheel (Path): The wheel.
+    precision (PrecisionCheck | None): Of a pipeline with a transformer, where there were data.
+    weights (WeightsCheck | None): Where weights are in bfloat16.
+    """
+
+    wheel: Path
+    precision: PrecisionCheck | None
+    weights: WeightsCheck | None
 
 
 def package(
@@ -26,9 +50,10 @@ def package(
     data: Path | None = None,
     metrics: Path | None = None,
     dataset: str = "test set",
+    weights: Weights = "float32",
     forget_training_texts: bool = False,
     code: Path | None = None,
-) -> tuple[Path, PrecisionCheck | None]:
+) -> Packaged:
     """Build a wheel of a trained pipeline, with a README and a meta.json that say how good it is.
 
     pipeline (Path): Folder of the trained pipeline. It stays as it is.
@@ -40,23 +65,33 @@ def package(
         None to leave the precision as it is.
     metrics (Path | None): What `spacy evaluate --output` wrote on the test set, for the README.
     dataset (str): The test set's name, for the README on the Hugging Face hub.
+    weights (str): "float32", or "bfloat16" to store the transformer's matrices in half of their
+        size, if predictions for `data` stay the same. They are loaded into float32.
     forget_training_texts (bool): Whether to leave out the fingerprints of the training texts, by
         which one can ask whether a text was trained on.
     code (Path | None): Python file with registered functions of the config; it is packaged too.
-    RETURNS (tuple[Path, PrecisionCheck | None]): The wheel, and what was found on `data`.
-    RAISES (ValueError, OSError, ImportError): Wrong input, or the wheel can't be built. Nothing is
-        written.
+    RETURNS (Packaged): The wheel, and what was found on `data`.
+    RAISES (ValueError, OSError, ImportError): Wrong input, predictions that change too much in
+        bfloat16, or the wheel can't be built. Nothing is written.
     """
     if not re.fullmatch(r"[A-Za-z](\w*[A-Za-z0-9])?", name, re.ASCII):
         raise ValueError(
             f"The name is {name!r}. Expected a letter, and then letters, digits and _, of English, "
             "as bertreg_tweets."
         )
+    if weights not in get_args(Weights):
+        raise ValueError(f"weights is {weights!r}. Expected 'float32' or 'bfloat16'.")
+    if weights == "bfloat16" and data is None:
+        raise ValueError(
+            "weights is 'bfloat16', but there are no data. Expected documents of the dev set, a "
+            ".spacy file, on which predictions with rounded weights are compared with those before."
+        )
     if not has_build():
         raise ImportError("Building a wheel takes the package build: pip install build")
     check_folder(output, [pipeline])
     import_code(code)
     scores = None if metrics is None else _read_metrics(metrics)
+    halved = _check_weights(pipeline, data) if weights == "bfloat16" and data else None
     check = None if data is None else check_precision(pipeline, data)
     nlp = load_pipeline(pipeline, None if check is None else check.precision)
     regressors = find_regressors(nlp)
@@ -64,6 +99,10 @@ def package(
         raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
     if check is not None:
         nlp.meta["precision"] = check._asdict()
+    if halved is not None:
+        nlp.meta["weights"] = {"type": "bfloat16", **halved._asdict()}
+        for shim in find_transformers(nlp):
+            shim.saves_bfloat16 = True
     if has_weights(nlp):
         # Of components that were taken from another pipeline, training wrote it to that one's.
         nlp.meta["freeze_report"] = get_freeze_report(nlp).to_dict()
@@ -79,7 +118,12 @@ def package(
     folder = output / f"{nlp.meta['lang']}_{name}-{version}"
     keeps_texts = any(regressor.record.has_hashes for regressor in regressors)
     card = model_card(
-        nlp.meta, nlp.config.interpolate(), targets, scores, check, keeps_texts=keeps_texts
+        nlp.meta,
+        nlp.config.interpolate(),
+        targets,
+        scores,
+        [part.describe() for part in (check, halved) if part is not None],
+        keeps_texts=keeps_texts,
     )
     with folder_beside(folder.resolve()) as temporary:
         nlp.to_disk(temporary / "pipeline")
@@ -100,7 +144,18 @@ def package(
         front = hub_metadata(nlp.meta, scores, dataset)
         (built / "README.md").write_text(front + card, encoding="utf-8")
         replace_files(built, folder.resolve())
-    return folder / wheels[0], check
+    return Packaged(folder / wheels[0], check, halved)
+
+
+def _check_weights(pipeline: Path, data: Path) -> WeightsCheck:
+    """Raise a ValueError if rounded weights change the predictions."""
+    check = check_weights(pipeline, data)
+    if not check.passes:
+        raise ValueError(
+            f"{check.describe()} Expected at most {MAX_DIFFERENCE} standard deviations and "
+            f"{MAX_R2_DIFFERENCE} of R². Package this pipeline with weights in float32."
+        )
+    return check
 
 
 def _read_metrics(path: Path) -> dict:

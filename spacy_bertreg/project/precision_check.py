@@ -1,15 +1,20 @@
-"""Whether a pipeline predicts the same in bfloat16."""
+"""Whether a pipeline predicts the same in bfloat16, and with weights stored in it."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Model
 
 from ..comparison.calibrate import predict_docs
 from ..comparison.test_set import read_docs
 from ..data.corpus import Corpus_v1
 from ..evaluation.metrics import r_squared
+from ..layers.freezable_shim import FreezableShim
+from ..layers.half_weights import round_weights
 from ..pipeline.regressor import find_regressors
 from ..scoring.loading import load_pipeline
 from ..targets.gold import gold_values
@@ -18,6 +23,8 @@ Floats = NDArray[np.float64]
 
 # In standard deviations of the predictions, at the 99.9th percentile; and in R².
 MAX_DIFFERENCE, MAX_R2_DIFFERENCE = 0.02, 0.002
+# A difference that can be seen, in standard deviations of the predictions.
+VISIBLE = 0.05
 
 
 class PrecisionCheck(NamedTuple):
@@ -44,6 +51,71 @@ class PrecisionCheck(NamedTuple):
         )
 
 
+class WeightsCheck(NamedTuple):
+    """How predictions with weights that were rounded to bfloat16 differ from those without.
+
+    documents (int): Number of documents compared.
+    difference (float): In standard deviations, at the 99.9th percentile of the documents.
+    share_moved (float): Share of the predictions that differ by more than 0.05 standard deviations.
+    r2_difference (float): In R². All are the greatest over the targets.
+    """
+
+    documents: int
+    difference: float
+    share_moved: float
+    r2_difference: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether the predictions are the same, by the limits of `check_precision`."""
+        return self.difference <= MAX_DIFFERENCE and self.r2_difference <= MAX_R2_DIFFERENCE
+
+    def describe(self) -> str:
+        """Say it in a sentence, in Markdown."""
+        return (
+            f"With the transformer's weights stored in bfloat16, predictions for "
+            f"{self.documents:,} documents of the dev set differ from those before by at most "
+            f"{self.difference:.3f} standard deviations in 999 of 1,000, {self.share_moved:.1%} of "
+            f"them by more than {VISIBLE}, and R² by {self.r2_difference:.4f}."
+        )
+
+
+def check_weights(pipeline: Path, data: Path) -> WeightsCheck:
+    """Compare predictions in float32, with weights that were rounded to bfloat16 and without.
+
+    pipeline (Path): Folder of a trained pipeline.
+    data (Path): Documents with observed values, a .spacy file.
+    RETURNS (WeightsCheck): How they differ.
+    RAISES (ValueError, FileNotFoundError): The pipeline can't be loaded or has no transformer of
+        this package, or `data` can't be read or holds no documents.
+    """
+    read_docs(data)  # for its errors
+    exact, rounded = load_pipeline(pipeline), load_pipeline(pipeline)
+    for nlp in (exact, rounded):
+        for shim in find_transformers(nlp):
+            shim.precision = "float32"
+            if nlp is rounded:
+                round_weights(shim._model)
+    examples = list(Corpus_v1(data)(exact))
+    return WeightsCheck(len(examples), *_compare(exact, rounded, examples))
+
+
+def find_transformers(nlp: Language) -> list[FreezableShim]:
+    """Find the transformers of a pipeline.
+
+    RAISES (ValueError): It has no `spacy-bertreg.TransformerModel.v1`.
+    """
+    models = [getattr(part, "model", None) for _, part in nlp.pipeline]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
+    shims = [shim for node in nodes for shim in node.shims if isinstance(shim, FreezableShim)]
+    if not shims:
+        raise ValueError(
+            "weights is 'bfloat16', but the pipeline has no transformer with a "
+            f"spacy-bertreg.TransformerModel.v1. It has: {nlp.pipe_names}."
+        )
+    return list({id(shim): shim for shim in shims}.values())
+
+
 def check_precision(pipeline: Path, data: Path) -> PrecisionCheck | None:
     """Compare predictions in bfloat16 with those in float32.
 
@@ -59,6 +131,14 @@ def check_precision(pipeline: Path, data: Path) -> PrecisionCheck | None:
         return None
     exact, rounded = (load_pipeline(pipeline, precision) for precision in ("float32", "bfloat16"))
     examples = list(Corpus_v1(data)(exact))
+    difference, _, r2_difference = _compare(exact, rounded, examples)
+    same = difference <= MAX_DIFFERENCE and r2_difference <= MAX_R2_DIFFERENCE
+    precision = "auto" if same else "float32"
+    return PrecisionCheck(precision, len(examples), difference, r2_difference)
+
+
+def _compare(exact: Language, rounded: Language, examples: list[Example]) -> list[float]:
+    """Find the greatest differences over all targets; see `_differences`."""
     differences = [
         _differences(
             gold_values(examples, regressor.targets),
@@ -66,21 +146,19 @@ def check_precision(pipeline: Path, data: Path) -> PrecisionCheck | None:
         )
         for regressor in find_regressors(exact)
     ]
-    difference, r2_difference = np.max(differences, axis=0).tolist()
-    same = difference <= MAX_DIFFERENCE and r2_difference <= MAX_R2_DIFFERENCE
-    precision = "auto" if same else "float32"
-    return PrecisionCheck(precision, len(examples), difference, r2_difference)
+    return np.max(differences, axis=0).tolist()
 
 
-def _differences(gold: Floats, exact: Floats, rounded: Floats) -> tuple[float, float]:
-    """Find the greatest differences over the targets, in standard deviations and in R²; all arrays
-    are of shape (documents, targets)."""
-    in_deviations, in_r2 = [], []
+def _differences(gold: Floats, exact: Floats, rounded: Floats) -> tuple[float, float, float]:
+    """Find the greatest differences over the targets: in standard deviations, as a share of
+    predictions with a visible one, and in R²; all arrays are of shape (documents, targets)."""
+    in_deviations, moved, in_r2 = [], [], []
     for observed, high, low in zip(gold.T, exact.T, rounded.T, strict=True):
         spread = high.std()
-        far = np.quantile(np.abs(high - low), 0.999)
-        in_deviations.append(far / spread if spread > 0 else 0.0)
+        far = np.abs(high - low) / spread if spread > 0 else np.zeros(len(high))
+        in_deviations.append(float(np.quantile(far, 0.999)))
+        moved.append(float((far > VISIBLE).mean()))
         known = ~np.isnan(observed)
         r2 = [r_squared(observed[known], values[known]) or 0.0 for values in (high, low)]
         in_r2.append(abs(r2[0] - r2[1]))
-    return max(in_deviations), max(in_r2)
+    return max(in_deviations), max(moved), max(in_r2)

@@ -16,6 +16,7 @@ from conftest import ROOT, train
 from huggingface_hub import ModelCard
 from spacy.tokens import DocBin
 
+from spacy_bertreg.layers.half_weights import round_weights
 from spacy_bertreg.project import precision_check
 from spacy_bertreg.project.model_card import FORGETS_TEXTS, KEEPS_TEXTS
 from spacy_bertreg.project.package import package
@@ -64,6 +65,32 @@ def test_a_pipeline_without_a_transformer_has_no_precision(pipeline, trained):
     assert precision_check.check_precision(pipeline, trained / "dev.spacy") is None
 
 
+@pytest.mark.parametrize(
+    ("noise", "n_moved", "passes"), [(0.0, 0, True), (0.015, 0, True), (0.06, 3, False)]
+)
+def test_weights_are_halved_if_predictions_stay(trained, monkeypatch, noise, n_moved, passes):
+    exact = np.random.default_rng(0).normal(size=(16, 1))
+    moved = exact + noise * exact.std() * (np.arange(16) < 3)[:, None]
+    predictions = iter([exact, moved])
+    monkeypatch.setattr(
+        precision_check,
+        "predict_docs",
+        lambda *arguments: Predictions(values=next(predictions), scaled=exact),
+    )
+    check = precision_check.check_weights(trained / "model", trained / "dev.spacy")
+    assert check.passes == passes
+    assert check.share_moved == n_moved / 16
+    assert check.difference == pytest.approx(noise)
+    assert f"{n_moved / 16:.1%} of them by more than 0.05" in check.describe()
+
+
+def test_rounded_weights_are_compared(trained):
+    check = precision_check.check_weights(trained / "model", trained / "dev.spacy")
+    assert check.documents == 16
+    assert 0 < check.difference < 1
+    assert 0 <= check.r2_difference < 1
+
+
 @pytest.fixture
 def trained(make_bert, make_examples, tmp_path):
     """A folder with a pipeline, its dev set and its scores."""
@@ -83,7 +110,7 @@ def trained(make_bert, make_examples, tmp_path):
 @pytest.mark.parametrize("forget", [False, True])
 def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
     model = trained / "model"
-    wheel, check = package(
+    wheel, *checks = package(
         model,
         trained / "packages",
         name="test",
@@ -92,7 +119,7 @@ def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
         dataset="briefings",
         forget_training_texts=forget,
     )
-    assert check is None
+    assert checks == [None, None]
     assert wheel == trained / "packages" / "en_test-1.0.0" / "dist" / wheel.name
     folder = wheel.parents[1]
     readme = (folder / "README.md").read_text(encoding="utf-8")
@@ -112,6 +139,31 @@ def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
         assert seen.all() == seen.any() == knows
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
+def test_half_size_package(trained, monkeypatch):
+    # Predictions of a model of so few dimensions depend on each.
+    monkeypatch.setattr(precision_check, "MAX_DIFFERENCE", 1.0)
+    monkeypatch.setattr(precision_check, "MAX_R2_DIFFERENCE", 1.0)
+    wheel, _, check = package(
+        trained / "model",
+        trained / "packages",
+        name="half",
+        data=trained / "dev.spacy",
+        weights="bfloat16",
+    )
+    folder = wheel.parents[1]
+    assert check.describe() in (folder / "README.md").read_text(encoding="utf-8")
+    pipeline = folder / "en_half" / "en_half-0.1.0"
+    nlp, rounded = spacy.load(pipeline), spacy.load(trained / "model")
+    assert nlp.meta["weights"] == {"type": "bfloat16", **check._asdict()}
+    for shim in precision_check.find_transformers(rounded):
+        round_weights(shim._model)
+    for half, full in zip(nlp.pipe(TEXTS), rounded.pipe(TEXTS), strict=True):
+        assert half.cats == full.cats
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -126,15 +178,26 @@ def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
         ({"metrics": "dev.spacy"}, "is not what `spacy evaluate --output` writes"),
         ({"data": "empty.spacy"}, "empty.spacy has no documents"),
         ({"pipeline": "blank"}, "has no regressor"),
+        ({"weights": "float16"}, "weights is 'float16'. Expected 'float32' or 'bfloat16'"),
+        ({"weights": "bfloat16"}, "there are no data. Expected documents of the dev set"),
+        ({"weights": "bfloat16", "data": "dev.spacy"}, r"0.400 standard .* Expected at most 0.02"),
+        (
+            {"weights": "bfloat16", "data": "dev.spacy", "pipeline": "blank"},
+            "no transformer with a spacy-bertreg.TransformerModel.v1",
+        ),
     ],
 )
 def test_wrong_input_leaves_nothing_behind(trained, monkeypatch, change, message):
     monkeypatch.chdir(trained)
+    monkeypatch.setattr(precision_check, "_compare", lambda *nlps: [0.4, 0.3, 0.1])
     DocBin().to_disk("empty.spacy")
     spacy.blank("en").to_disk("blank")
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
     arguments = {"pipeline": "model", "output": "packages", "name": "test"} | change
-    paths = {key: value if key == "name" else Path(value) for key, value in arguments.items()}
+    paths = {
+        key: value if key in ("name", "weights") else Path(value)
+        for key, value in arguments.items()
+    }
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         package(paths.pop("pipeline"), paths.pop("output"), **paths)
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
