@@ -74,7 +74,7 @@ def calibrate_cli(
     for name in table.loc[~table["checked"], "component"].unique():
         msg.warn(
             f"{name} keeps no fingerprints of its training texts, so it could not be checked "
-            f"whether {data} holds any. If it does, intervals promise too much."
+            f"whether {data} holds any. If it does, intervals are too narrow."
         )
     if seen := int(table["seen"].max()):
         msg.warn(f"Left out: {seen} documents with a text that is in the training set too")

@@ -77,8 +77,8 @@ def explain_cli(
         )
     if method is not None and not any(one.method for one in explained):
         raise ValueError(
-            f"--method is {method}, but what is explained is no text_regressor. A dictionary's "
-            "terms add what they add by its readout. Expected no --method."
+            f"--method is {method}, but the explained component is not a text_regressor. A "
+            "dictionary's contributions follow from its readout. Expected no --method."
         )
     files = {}
     if output is not None:

@@ -63,7 +63,7 @@ def calibrate(
     if (data is None) == (folds is None):
         raise ValueError("Expected either calibration documents, or a cross-validation (--from).")
     if model is not None and folds is None:
-        raise ValueError(f"model is {model!r}, and there is no cross-validation to find it in.")
+        raise ValueError(f"model is {model!r}, but no cross-validation (--from) is given.")
     if folds is not None and method not in (None, "plain"):
         raise ValueError(
             f"The method is {method!r}. Expected plain: a cross-validation keeps predictions only."
@@ -110,7 +110,7 @@ def _calibrate(
     if seen.mean() > LARGEST_SHARE_SEEN:
         raise ValueError(
             f"{int(seen.sum())} of the {len(examples)} documents of {data} have texts that "
-            f"{name!r} was trained on. Intervals would promise too much. Expected other documents, "
+            f"{name!r} was trained on. Intervals would be too narrow. Expected other documents, "
             "from neither the training nor the test set."
         )
     new = [eg for eg, was_seen in zip(examples, seen, strict=True) if not was_seen]

@@ -249,7 +249,7 @@ def _predict(
         raise ValueError(
             f"{config} has learned from {len(seen)} of the {len(texts)} documents that it is to "
             f"predict in fold {training.fold}, such as {seen[0][:60]!r}. Expected a config that "
-            "learns from paths.train alone, and not one that goes on from a trained pipeline."
+            "learns from paths.train alone, and does not continue a trained pipeline."
         )
     return {
         target: [float(row[key]) for row in cats]

@@ -72,8 +72,8 @@ def calibrate_from_folds(
         files = find_data(data)
         if not files:
             raise ValueError(
-                f"--half-life takes the dates of the documents, and {data}, which {folder} is of, "
-                "is not there. Expected it where it was."
+                f"--half-life needs the documents' dates, but {data}, from which {folder} was "
+                "made, does not exist. Expected it in its old place."
             )
         docs = enumerate(chain.from_iterable(map(iterate_docs, files)), start=1)
         times = {str(d.user_data.get("id", place)): d.user_data.get("time") for place, d in docs}

@@ -143,8 +143,8 @@ def read_models(
     for _, path in runs:
         if is_crossval(path):
             raise ValueError(
-                f"{path} is a cross-validation, which has documents of its own. Expected it in the "
-                "test set's place."
+                f"{path} is a cross-validation, which has its own documents. Expected it instead "
+                "of the test set."
             )
     if all(is_table(path) for _, path in runs):
         read = [Run(run, path, read_predictions(path, test, options)) for run, path in runs]

@@ -110,8 +110,8 @@ def folds_by_time(dates: pd.Series, n_folds: int) -> Places:
     periods = np.minimum((middles * (n_folds + 1)).astype(int), n_folds)
     if len(np.unique(periods)) <= n_folds:
         raise ValueError(
-            f"The documents of {n_folds + 1} periods can't be of like number: one of the "
-            f"{len(unique)} dates has {sizes.max()} of {len(codes)}. Expected fewer folds."
+            f"Can't make {n_folds + 1} periods with similar numbers of documents: one of "
+            f"the {len(unique)} dates has {sizes.max()} of {len(codes)}. Expected fewer folds."
         )
     return periods[codes] - 1
 

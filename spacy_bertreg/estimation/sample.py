@@ -92,13 +92,13 @@ def sample(
     if coded.any() and design != "simple":
         raise ValueError(
             f"{int(coded.sum()):,} documents of {path} are coded already in {predicted!r}. "
-            "Expected the design simple, or a table without them: what probability a document had "
-            "to get into one of two samples of other designs is not known."
+            "Expected the design simple, or a table without them: with other designs, the "
+            "probability to be in one of two samples is unknown."
         )
     free = np.flatnonzero(~coded)
     if not 1 <= n <= len(free):
         raise ValueError(
-            f"n is {n:,}. Expected 1 to {len(free):,}, as many documents as are not coded yet."
+            f"n is {n:,}. Expected 1 to {len(free):,}, the number of uncoded documents."
         )
     rng = np.random.default_rng(seed)
     if design == "simple":
@@ -223,8 +223,8 @@ def _uncertainties(
         check_cells(table[ends[1]], ~(sizes > 0), path, f"more than in {ends[0]!r}")
         if np.ptp(sizes) <= 1e-9 * sizes.max():
             raise ValueError(
-                f"All intervals of {path} are {sizes[0]:g} wide, so that no document is less "
-                "certain than others. Expected intervals of `calibrate --method normalised` or "
+                f"All intervals of {path} are {sizes[0]:g} wide, so no document is less certain "
+                "than others. Expected intervals of `calibrate --method normalised` or "
                 "quantiles, or another design."
             )
     else:

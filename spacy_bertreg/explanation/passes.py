@@ -254,6 +254,6 @@ def _embeddings_replaced(
         hook.remove()
     if len(seen) != 1:
         raise ValueError(
-            "This transformer does not look up its word pieces' embeddings once, so their gradient "
-            "can't be told. Expected method = 'token_vectors' or 'occlusion'."
+            "This transformer does not look up its word pieces' embeddings exactly once, so their "
+            "gradient is unknown. Expected method = 'token_vectors' or 'occlusion'."
         )

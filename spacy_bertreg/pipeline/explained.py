@@ -65,7 +65,8 @@ class Explained(Regressor):
         nlp = self.pipeline()
         if nlp is None or not any(part is self for _, part in nlp.components):
             raise ValueError(
-                f"The pipeline of the component {self.name!r} is gone, or it was sourced from "
-                "another. Expected one of a pipeline that spacy.load gave, and that is kept."
+                f"The pipeline of the component {self.name!r} no longer exists, or is not "
+                "the one that it was made in. Expected a component of a loaded pipeline that is "
+                "kept in a variable."
             )
         return RegressorParts(self.name, self.model, self.loss, self.scale, nlp, self.predict)

@@ -161,8 +161,8 @@ def _read_texts(
     texts = [text for text in found if (words := _normalize(text.text)) and words not in known]
     if not texts:
         raise ValueError(
-            f"None of the {len(found):,} texts of {settings.unlabelled}, unlabelled in "
-            f"{settings.where}, has words and is not among the training texts. Expected others."
+            f"All {len(found):,} texts of {settings.unlabelled}, unlabelled in {settings.where}, "
+            "are empty or training texts. Expected others."
         )
     return texts, len(found) - len(texts)
 
@@ -198,7 +198,7 @@ def _find_key(teacher: Language, target: str, settings: TeacherSettings) -> tupl
         several = "more than one prediction" if found else "no prediction"
         raise ValueError(
             f"The teacher {settings.teacher} in {settings.where} has {several} for the target "
-            f"{target!r}. It predicts: {has}. Expected one that is called as the target is."
+            f"{target!r}. It predicts: {has}. Expected one prediction with the target's name."
         )
     return found[0]
 

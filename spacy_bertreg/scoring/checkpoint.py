@@ -80,9 +80,8 @@ class Checkpoint:
         # `create` makes one of these before all else.
         if names and names.isdisjoint({self._saved.name, self._new.name}):
             raise ValueError(
-                f"{self.folder} is not what a stopped job leaves behind: it has no "
-                f"{self._saved.name}. Expected no such folder, to keep what is not whole; move it, "
-                "or name another output."
+                f"{self.folder} is not from a stopped job: it has no {self._saved.name}. "
+                "Expected no such folder: move it, or name another output."
             )
         return True
 
@@ -106,7 +105,7 @@ class Checkpoint:
             before, progress = data["job"], Progress(**data["progress"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"Can't read {self._saved}: {error}. With --overwrite the job begins anew."
+                f"Can't read {self._saved}: {error}. --overwrite starts the job again."
             ) from error
         now = json.loads(json.dumps(job))
         differing = [name for name in {**now, **before} if now.get(name) != before.get(name)]
@@ -115,9 +114,9 @@ class Checkpoint:
                 f"{name} was {before.get(name)!r}, and is {now.get(name)!r}" for name in differing
             )
             raise ValueError(
-                f"{self.folder} is of a job that was stopped after {progress.rows:,} rows, and "
-                f"this one is not the same: {changes}. Expected the same, to go on with it, or "
-                "--overwrite, to begin anew."
+                f"{self.folder} is from a job that was stopped after {progress.rows:,} rows, and "
+                f"had other settings: {changes}. Expected the same settings, to continue it, or "
+                "--overwrite, to start again."
             )
         return progress
 

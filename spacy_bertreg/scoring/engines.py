@@ -54,7 +54,7 @@ def predict_in_processes(
                 yield first, future.result()
         except BrokenProcessPool as error:
             raise OSError(
-                f"One of {n_process} processes was killed, perhaps for want of memory. What has "
+                f"One of {n_process} processes was killed, perhaps for lack of memory. What has "
                 "been scored is kept; give the same command again."
             ) from error
         finally:

@@ -171,6 +171,6 @@ def _check_counts(target: str, known: Floats) -> None:
         )
     if known.max() == 0:
         raise ValueError(
-            f"Target {target!r} is 0 for all training documents, of which no loss with a log link "
-            "can learn."
+            f"Target {target!r} is 0 for all training documents. A loss with a log link needs a "
+            "value above 0."
         )

@@ -125,8 +125,8 @@ def _begin(folder: Path, settings: Mapping[str, Any], jobs: Sequence[Job]) -> No
         _begin(folder, settings, jobs)
     elif changes:
         raise ValueError(
-            f"{folder} is of a run that was stopped, and this one is not the same: {changes}. "
-            "Expected the same, to go on with it, or --overwrite, to begin anew."
+            f"{folder} is from a stopped run with other settings: {changes}. Expected the same "
+            "settings, to continue it, or --overwrite, to start again."
         )
 
 
@@ -157,7 +157,7 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
-            f"Can't read {path}: {error}. With --overwrite, it begins anew."
+            f"Can't read {path}: {error}. --overwrite starts the run again."
         ) from error
 
 

@@ -128,10 +128,10 @@ def test_wrong_settings(pipeline, folder, settings, message):
 
 
 def test_unknown_targets_files_and_smearing(nlp, pipeline, folder, tmp_path):
-    with pytest.raises(ValueError, match="there is no cross-validation to find it in"):
+    with pytest.raises(ValueError, match="no cross-validation"):
         calibrate(pipeline, tmp_path / "all.spacy", model="bert")
     (tmp_path / "all.spacy").unlink()
-    with pytest.raises(ValueError, match="takes the dates of the documents, and .*all.spacy"):
+    with pytest.raises(ValueError, match="needs the documents' dates, but .*all.spacy"):
         calibrate(pipeline, folds=folder, model="bert", half_life=3.0)
     table = pd.read_csv(folder / "predictions.csv")
     table.assign(target="z").to_csv(folder / "predictions.csv", index=False)

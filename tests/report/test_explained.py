@@ -154,7 +154,7 @@ def test_wrong_arguments(pipelines):
     assert "Expected NAME=NUMBER" in result.output
     result = bertreg("explain", pipelines / "dictionary", TEXT, "--method", "occlusion")
     assert result.exit_code == 1
-    assert "is no text_regressor" in " ".join(result.output.split())
+    assert "is not a text_regressor" in " ".join(result.output.split())
     result = bertreg("explain", pipelines / "dictionary", TEXT, "--observed", "nan")
     assert result.exit_code == 1
     assert "--observed is nan. Expected a finite number" in result.output

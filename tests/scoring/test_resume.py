@@ -268,10 +268,10 @@ def test_what_others_put_there_stays(stopped, pipeline):
     assert [path.name for path in partial.iterdir()] == ["notes.txt"]
     content = target.read_bytes()
     for overwrite in (False, True):
-        with pytest.raises(ValueError, match="out.csv.partial is not what a stopped job leaves"):
+        with pytest.raises(ValueError, match="out.csv.partial is not from a stopped job"):
             score_file(pipeline, source, target, overwrite=overwrite)
     (partial / "rows").write_text("mine, too")
-    with pytest.raises(ValueError, match="out.csv.partial is not what a stopped job leaves"):
+    with pytest.raises(ValueError, match="out.csv.partial is not from a stopped job"):
         score_file(pipeline, source, target, overwrite=True)
     assert (partial / "rows").read_text() == "mine, too"
     assert target.read_bytes() == content
