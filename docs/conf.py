@@ -45,7 +45,8 @@ repository_url = os.environ.get("SPACY_BERTREG_REPOSITORY", "")
 # Notebooks are run anew when their code has changed. One that fails is an error.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(DOCS.parent / "build" / "notebooks")
-nb_execution_timeout = 120
+# Seconds for a cell: much more than it takes, for machines that are busy.
+nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
