@@ -153,7 +153,10 @@ def measure(side: str, pipeline: str, data: Path, max_docs: int, threads: int) -
     and per second of processor time, memory, and predictions."""
     from inference import SameModel, hugging_face, load, sorted_loop
     from spacy.tokens import DocBin
+    from transformers.utils import logging
 
+    # Hugging Face's pipeline says that it does not know our class for the same weights.
+    logging.set_verbosity_error()
     torch.set_num_threads(threads)
     runtime, _, how = side.partition(", ")
     nlp = load(pipeline, how if runtime in ("torch", "openvino") else "float32")
