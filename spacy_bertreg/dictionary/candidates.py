@@ -91,9 +91,8 @@ class Occurrences:
 
     def predict(self, weights: Floats) -> Floats:
         """Sum for each document the values times the candidates' weights."""
-        return np.bincount(
-            self.documents, self.values * weights[self.candidates], minlength=self.n_documents
-        )
+        values = self.values * weights[self.candidates]
+        return np.bincount(self.documents, values, self.n_documents).astype(np.float64)
 
     def spread(self) -> Floats:
         """Compute the root mean square of each candidate's values."""
@@ -153,7 +152,7 @@ def find_candidates(
     table = np.where(is_frequent, np.cumsum(is_frequent) - 1, -1).astype(np.int32)[table]
     terms = [terms[number] for number in np.flatnonzero(is_frequent)]
     index = {term: number for number, term in enumerate(terms)}
-    found = [(own := table[text].ravel())[own >= 0] for text in texts]
+    found = [(row := table[text].ravel())[row >= 0] for text in texts]
     return Occurrences(
         tuple(terms),
         np.array([_parent(term, index) for term in terms], dtype=np.int64),

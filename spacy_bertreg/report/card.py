@@ -52,7 +52,7 @@ def make_card(verdict: dict[str, Any], results: Results, level: str, decimals: i
     headline = verdict.get("headline") or verdict["sentence"]
     scores = {row["model"]: row for row in results.rows("scores", target)}
     figures = []
-    if best in scores:
+    if best is not None and other is not None and best in scores:
         figures.append(_score(scores[best], level))
         figures += [
             _lead(row, 1 if row["model"] == best else -1, other, level)
@@ -79,17 +79,18 @@ def _lead(row: dict[str, Any], sign: int, other: str, level: str) -> Figure:
 
 def _error(scores: dict[str, dict[str, Any]], best: str, decimals: int) -> list[Figure]:
     """Say how far off predictions are, and how far without reading."""
-    errors = {name: row.get("mae") for name, row in scores.items()}
-    if errors[best] is None:
+    errors = {n: row["mae"] for n, row in scores.items() if row.get("mae") is not None}
+    if best not in errors:
         return []
-    guesses = [name for name in (MEAN, LINE) if errors.get(name) is not None and name != best]
+    guesses = [name for name in (MEAN, LINE) if name in errors and name != best]
     notes = [f"{name}: {number(errors[name], decimals)}" for name in guesses[:1]]
     return [Figure(number(errors[best], decimals), "mean absolute error", notes)]
 
 
 def _interval(row: dict[str, Any], key: str, sign: int) -> str:
-    ends = row.get(f"{key}_low"), row.get(f"{key}_high")
-    if None in ends:
+    ends = [row.get(f"{key}_low"), row.get(f"{key}_high")]
+    known = [sign * end for end in ends if end is not None]
+    if len(known) < len(ends):
         return ""
-    low, high = sorted(sign * end for end in ends)
+    low, high = sorted(known)
     return f"{number(low)} to {number(high)}"
