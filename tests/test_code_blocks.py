@@ -146,8 +146,8 @@ def run_line(line):
 
 
 def test_the_loop_learns(tmp_path, workspace, monkeypatch):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (loop,) = (b for k, b in BLOCK.findall(readme) if k == "python" and "step_schedules" in b)
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (loop,) = (b for k, b in BLOCK.findall(page) if k == "python" and "step_schedules" in b)
     shutil.copytree(workspace, tmp_path / "workspace", symlinks=True)
     monkeypatch.chdir(tmp_path / "workspace")
     shutil.copytree("corpus/tweets", "corpus/reports")
