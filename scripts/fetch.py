@@ -120,6 +120,8 @@ def to_csv(ratings: str) -> str:
 def describe_ratings(ratings: str) -> str:
     """Turn lines of id, mean, standard deviation and all ratings, between tabs, into a CSV table of
     id, n, mean and variance."""
+    # A byte order mark of UTF-8, which latin-1 reads as letters.
+    ratings = ratings.removeprefix("ï»¿")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["id", "n", "mean", "variance"])

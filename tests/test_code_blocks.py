@@ -150,7 +150,6 @@ def test_the_loop_learns(tmp_path, workspace, monkeypatch):
     (loop,) = (b for k, b in BLOCK.findall(page) if k == "python" and "step_schedules" in b)
     shutil.copytree(workspace, tmp_path / "workspace", symlinks=True)
     monkeypatch.chdir(tmp_path / "workspace")
-    shutil.copytree("corpus/tweets", "corpus/reports")
     run_python(loop)
     encoder = spacy.load("training/by-hand").get_pipe("transformer").model.transformer
     before = spacy.load("training/frozen/model-best").get_pipe("transformer").model.transformer

@@ -52,10 +52,10 @@ def make_card(verdict: dict[str, Any], results: Results, level: str, decimals: i
     headline = verdict.get("headline") or verdict["sentence"]
     scores = {row["model"]: row for row in results.rows("scores", target)}
     figures = []
-    if best is not None and other is not None and best in scores:
+    if best is not None and best in scores:
         figures.append(_score(scores[best], level))
         figures += [
-            _lead(row, 1 if row["model"] == best else -1, other, level)
+            _lead(row, 1 if row["model"] == best else -1, str(other), level)
             for row in results.rows("differences", target)
             if {row["model"], row["baseline"]} == {best, other}
         ]

@@ -45,7 +45,7 @@ def test_what_a_terminal_lacks_fails_no_job(inputs, tmp_path, environment):
     assert result.returncode == 0, result.stderr
     assert b"ffner predicts severity best" in b" ".join(result.stdout.split())
     assert result.stderr == b""
-    assert len(list((tmp_path / "out").iterdir())) == 7
+    assert len(list((tmp_path / "out").iterdir())) == 8
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -57,7 +57,7 @@ def test_a_reader_that_goes_fails_no_job(inputs, tmp_path, unbuffered):
     job = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment)
     os.close(write)
     assert (job.returncode, job.stderr) == (0, b"")
-    assert len(list((tmp_path / "out").iterdir())) == 7
+    assert len(list((tmp_path / "out").iterdir())) == 8
 
 
 def test_a_script_prints_what_it_can(tmp_path):

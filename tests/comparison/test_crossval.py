@@ -156,7 +156,7 @@ def test_other_models_of_the_same_folds(tmp_path):
     with pytest.raises(ValueError, match="c has other folds than .*a, as for the id"):
         compare(first, [str(other)])
     data = write_docs(tmp_path / "train.spacy")
-    with pytest.raises(ValueError, match="b is a cross-validation, which has documents of its own"):
+    with pytest.raises(ValueError, match="b is a cross-validation, which has its own documents"):
         compare(data, [str(second)])
 
 

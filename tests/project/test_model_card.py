@@ -92,10 +92,10 @@ def test_the_card_says_what_intervals_hold(coverage):
     interval = INTERVAL | {"coverage": coverage, "mean_width": coverage and 2.3456}
     scores = metrics(a=SCORES | {"interval": interval}, b=SCORES)
     config = nlp.config.interpolate()
-    card = model_card(META, config, ["a", "b"], scores, None, keeps_texts=False)
+    card = model_card(META, config, ["a", "b"], scores, [], keeps_texts=False)
     held = "88.1 % | 2.346" if coverage else "– | –"
     assert f"| a | 90 % | {held} | 1,200 documents |" in card
     assert "| b | 90 %" not in card
     assert card.count("| a | 840 |") == card.count("| b | 840 |") == 1
-    without = model_card(META, config, ["a"], None, None, keeps_texts=False)
+    without = model_card(META, config, ["a"], None, [], keeps_texts=False)
     assert "doc._.interval" not in without

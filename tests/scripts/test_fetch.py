@@ -37,21 +37,22 @@ def test_all_ratings_of_the_real_archive():
     content = ARCHIVE.read_bytes()
     assert checked("hutto_ICWSM_2014.tar.gz", content) == content
     assert set(SHA256) >= {"hutto_ICWSM_2014.tar.gz", "model.safetensors"}
+    # Texts, groups, and texts whose listed ratings, some 97, do not have the published mean.
     expected = {
-        "tweets": (4200, 4200),
-        "amazonReviewSnippets": (3708, 309),
-        "nytEditorialSnippets": (5190, 500),
-        "movieReviewSnippets": (10605, 2000),
+        "tweets": (4200, 4200, 199),
+        "amazonReviewSnippets": (3708, 300, 0),
+        "nytEditorialSnippets": (5190, 498, 0),
+        "movieReviewSnippets": (10605, 10605, 0),
     }
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for name in RATINGS:
             ratings = read_member(archive, f"hutto_ICWSM_2014/{name}_GroundTruth.txt")
             table = pd.read_csv(io.StringIO(to_csv(ratings.decode("latin-1"))), dtype=str)
-            assert (len(table), table["group"].nunique())[0] == expected[name][0]
             assert table["rating"].astype(float).between(-4, 4).all()
             assert table["text"].str.strip().ne("").all()
             raters = read_member(archive, f"hutto_ICWSM_2014/{name}_anonDataRatings.txt")
             every = pd.read_csv(io.StringIO(describe_ratings(raters.decode("latin-1"))), dtype=str)
             means = every.set_index("id")["mean"].astype(float)
             ratings = table.set_index("id")["rating"].astype(float)
-            assert (means[ratings.index] - ratings).abs().max() < 1e-8
+            differ = (means[ratings.index] - ratings).abs() > 1e-8
+            assert (len(table), table["group"].nunique(), differ.sum()) == expected[name]
