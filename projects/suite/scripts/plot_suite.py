@@ -213,7 +213,7 @@ def draw(table: pd.DataFrame) -> plt.Figure:
     models = list(dict.fromkeys(table["model"]))
     others = iter(OTHER_COLOURS)
     keys = list(dict.fromkeys(zip(table["set"], table["target"], strict=True)))
-    height = 1 + 0.16 * len(keys) * (len(models) + 1)
+    height = 1 + 0.09 * len(keys) * (len(models) + 1)
     figure, axes = plt.subplots(figsize=(7, height), layout="constrained")
     labels = []
     for place, (name, target) in enumerate(keys):
