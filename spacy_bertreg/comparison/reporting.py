@@ -166,7 +166,7 @@ def _describe_regressor(regressor: dict[str, Any]) -> Iterable[str]:
     else:
         n = ", ".join(f"{n:,} for `{target}`" for target, n in intervals["n"].items())
         yield (
-            f"Prediction intervals: split conformal, `{intervals['method']}`, level "
+            f"Prediction intervals: conformal, `{intervals['method']}`, level "
             f"{intervals['level']:.0%}, calibrated on documents: {n}."
         )
 

@@ -66,7 +66,7 @@ def load_pipeline(
         name, value = next(iter(settings.items()))
         raise ValueError(
             f"{name} is {value!r}, but the pipeline {pipeline} has no component "
-            "'transformer' with a spacy-bertreg.TransformerModel.v1. Expected no {name}."
+            f"'transformer' with a spacy-bertreg.TransformerModel.v1. Expected no {name}."
         )
     config = {f"{TRANSFORMER}.{name}": value for name, value in settings.items()}
     try:
