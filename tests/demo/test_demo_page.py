@@ -52,7 +52,9 @@ def test_page_in_a_browser(pipeline, covariate_pipeline):
         assert cells == [f"{one['value']:.3f}".replace("-", "\u2212") for one in expected]
         assert page.inner_text("#names") == "plain, <i>covariates"
         assert page.locator("#explanation mark").count() > 0
-        assert TEXT in re.sub(r"[+\u2212]\d[\d.]*", "", page.inner_text("#explanation"))
+        # The text of each model, less what marks add; a full stop after a number is the text's.
+        shown = re.sub(r"[+\u2212]\d+\.\d+", "", page.inner_text("#explanation"))
+        assert shown.count(TEXT) == 2
 
         # A table: errors, then one that is scored.
         page.set_input_files("#file", file_payload("a.csv", b"\xff\x00" * 999))
