@@ -16,12 +16,15 @@ a side needs beside the package's own.
 
 import argparse
 import json
+import logging as python_logging
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -155,8 +158,10 @@ def measure(side: str, pipeline: str, data: Path, max_docs: int, threads: int) -
     from spacy.tokens import DocBin
     from transformers.utils import logging
 
-    # Hugging Face's pipeline says that it does not know our class for the same weights.
-    logging.set_verbosity_error()
+    # Hugging Face's pipeline says in an error that it does not know our class for the same weights,
+    # and tracing warns of transformers' code.
+    logging.set_verbosity(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     torch.set_num_threads(threads)
     runtime, _, how = side.partition(", ")
     nlp = load(pipeline, how if runtime in ("torch", "openvino") else "float32")
@@ -200,12 +205,12 @@ def put_in_place(nlp: Language, runtime: str, how: str, folder: Path) -> None:
         return
     make = in_onnxruntime if runtime == "onnxruntime" else in_torch_compile
     encode = make(shim._model, how, folder)
-    shim.openvino.prepare = lambda *args, **kwargs: encode
+    shim.openvino.prepare = lambda *args, **kwargs: partial(map, encode)
 
 
 def in_torch_compile(transformer: Any, how: str, folder: Path) -> Callable:
     """RETURNS (Callable): Computes the last hidden state by torch.compile."""
-    compiled = torch.compile(transformer, dynamic=True)
+    compiled = torch.compile(transformer.eval(), dynamic=True)
 
     def encode(arrays: dict[str, np.ndarray]) -> torch.Tensor:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -229,6 +234,8 @@ def in_onnxruntime(transformer: Any, how: str, folder: Path) -> Callable:
             named = dict(zip(INPUTS, inputs, strict=True))
             return self.transformer(**named).last_hidden_state
 
+    # quantize_dynamic recommends other steps by a warning of Python's root logger.
+    python_logging.disable(python_logging.WARNING)
     ones = torch.ones(2, 8, dtype=torch.long)
     path = folder / "model.onnx"
     with torch.no_grad():

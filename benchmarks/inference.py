@@ -56,8 +56,8 @@ def main() -> None:
     if args.gpu_id >= 0:
         spacy.require_gpu(args.gpu_id)
 
-    # Hugging Face's pipeline says that it does not know our class for the same weights.
-    logging.set_verbosity_error()
+    # Hugging Face's pipeline says in an error that it does not know our class for the same weights.
+    logging.set_verbosity(logging.CRITICAL)
     nlp = load(args.pipeline, "float32", args.whole)
     docs = list(DocBin().from_disk(args.data).get_docs(nlp.vocab))[: args.max_docs]
     texts = [doc.text for doc in docs]

@@ -76,6 +76,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "3 x 0.00015": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.00015},
     "3 x 0.0002": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.0002},
     "5 x 0.0001": FIRST | STEPS | {"epochs": 5},
+    "15 x 0.0001": FIRST | STEPS | {"epochs": 15},
     "5 x 0.0002": FIRST | STEPS | {"epochs": 5, f"{OPTIMIZER}.encoder_rate": 0.0002},
     "normalized": FIRST | {NORMALIZE: True},
     "frozen": FIRST | FROZEN,

@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from transformers.utils import logging
 
 Backend = Literal["torch", "openvino", "auto"]
-Encode = Callable[[Mapping[str, NDArray[np.int64]]], torch.Tensor]
+Inputs = Mapping[str, NDArray[np.int64]]
+Encode = Callable[[Iterable[Inputs]], Iterator[torch.Tensor]]
 
 # Windows and word pieces of the input that is traced, and of the one that is compared: another, so
 # that a shape which tracing took for a constant shows.
@@ -35,6 +37,11 @@ _one_at_a_time = threading.Lock()
 _left_by_parent: list[Any] = []
 
 
+def is_installed() -> bool:
+    """Say whether there is what the extra [openvino] brings."""
+    return find_spec("openvino") is not None and find_spec("threadpoolctl") is not None
+
+
 def check_backend(backend: Backend) -> Backend:
     """Check that what a backend takes is installed.
 
@@ -42,9 +49,9 @@ def check_backend(backend: Backend) -> Backend:
     RETURNS (str): The backend.
     RAISES (ImportError): OpenVINO is not installed.
     """
-    if backend == "openvino" and find_spec("openvino") is None:
+    if backend == "openvino" and not is_installed():
         raise ImportError(
-            "backend is 'openvino' in [components.transformer.model], which takes OpenVINO: "
+            "backend is 'openvino' in [components.transformer.model], which takes more packages: "
             "pip install 'spacy-bertreg[openvino]'. spacy.load(path, "
             "config={'components.transformer.model.backend': 'torch'}) loads a trained pipeline "
             "without it."
@@ -68,7 +75,7 @@ def uses_openvino(backend: Backend, device: str) -> bool:
         )
     if backend == "auto":
         has_avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-        return device == "cpu" and has_avx512 and find_spec("openvino") is not None
+        return device == "cpu" and has_avx512 and is_installed()
     return backend == "openvino"
 
 
@@ -87,6 +94,16 @@ def import_openvino() -> Any:
         if name.startswith("openvino.tools.ovc") and hasattr(module, "tm"):
             module.tm = stub  # type: ignore[attr-defined]
     return openvino
+
+
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """Let torch use one thread, for the calling thread alone. Otherwise, after each operation, its
+    other threads wait actively for the next one, on cores that OpenVINO computes on."""
+    # torch.set_num_threads would also set the number for threads that start in the meantime.
+    threadpoolctl = import_module("threadpoolctl")
+    with threadpoolctl.ThreadpoolController().limit(limits=1, user_api="openmp"):
+        yield
 
 
 class OpenVinoEncoder:
@@ -120,8 +137,8 @@ class OpenVinoEncoder:
         names (Sequence[str]): Names of its inputs.
         precision (dtype | None): Type of matrix products; None for float32.
         required (bool): Whether to raise an error if it can't be converted, and not to warn.
-        RETURNS (Callable | None): Computes the last hidden state, shape (windows, word pieces,
-            width), from the inputs by name. None if the transformer can't be converted.
+        RETURNS (Callable | None): Computes last hidden states, shape (windows, word pieces, width),
+            from inputs by name, one after the other. None if the transformer can't be converted.
         RAISES (ValueError): It can't be converted.
         """
         threads = torch.get_num_threads()
@@ -146,15 +163,39 @@ class OpenVinoEncoder:
                     warnings.warn(f"{problem}\nIt runs in torch.", stacklevel=2)
                     return None
                 self._made_for = made_for
-            # One for each caller, so that threads may share the pipeline.
-            request = self._compiled.create_infer_request()
-        return lambda arrays: _infer(request, arrays)
+            compiled = self._compiled
+        return lambda inputs: _infer(compiled, inputs)
 
 
-def _infer(request: Any, arrays: Mapping[str, NDArray[np.int64]]) -> torch.Tensor:
-    # The output is copied: the request's own memory is written again by the next part.
-    outputs = request.infer(list(arrays.values()), share_inputs=True)
-    return torch.from_numpy(outputs.to_tuple()[0])
+def _infer(compiled: Any, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
+    """Compute one output for each input, in order. Several are computed at the same time, since
+    cores that work on one input wait for each other between its steps."""
+    n_streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    # Requests are the caller's own, so that threads may share the pipeline.
+    idle: list[Any] = []
+    running: deque[tuple[Any, Inputs]] = deque()
+
+    def finish_first() -> torch.Tensor:
+        request, _ = running.popleft()
+        request.wait()
+        idle.append(request)
+        # A copy: the request writes its next output to the same memory.
+        return torch.tensor(request.get_output_tensor(0).data)
+
+    try:
+        for arrays in inputs:
+            # One more than streams, which is ready when another ends.
+            if len(running) > n_streams:
+                yield finish_first()
+            request = idle.pop() if idle else compiled.create_infer_request()
+            request.start_async(list(arrays.values()), share_inputs=True)
+            # Their memory is read while the request runs.
+            running.append((request, arrays))
+        while running:
+            yield finish_first()
+    finally:
+        for request, _ in running:
+            request.wait()
 
 
 def _compile(
@@ -173,7 +214,7 @@ def _compile(
             {
                 "INFERENCE_PRECISION_HINT": "f32" if precision is None else "bf16",
                 "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": 1,
+                "PERFORMANCE_HINT": "THROUGHPUT",
                 # Otherwise, several processes would share one core.
                 "ENABLE_CPU_PINNING": False,
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
@@ -183,13 +224,11 @@ def _compile(
     return compiled
 
 
-def _compare(
-    transformer: Any, compiled: Any, arrays: Mapping[str, NDArray[np.int64]], tolerance: float
-) -> None:
+def _compare(transformer: Any, compiled: Any, arrays: Inputs, tolerance: float) -> None:
     """Raise a ValueError unless OpenVINO's outputs are torch's."""
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     expected = transformer(**tensors).last_hidden_state
-    found = _infer(compiled.create_infer_request(), arrays)
+    [found] = _infer(compiled, [arrays])
     # What padding gets is not read, and may differ.
     is_word = tensors["attention_mask"] == 1
     difference = (found - expected)[is_word].abs().max() / expected[is_word].abs().max()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from ..training.precision import resolve_precision
-from .openvino_encoder import Encode, uses_openvino
+from .openvino_encoder import Encode, torch_on_one_thread, uses_openvino
 from .packing import can_pack, pack, packed_inputs
 from .windows import Ints, Window, model_inputs, padding_position, pieces_limit
 
@@ -118,8 +118,9 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
     parts = cut_into_parts(windows, device, limit, few_shapes)
     encode = _prepare_openvino(shim, windows) if uses_openvino(shim.backend, device) else None
     if encode is not None:
-        for part, arrays in zip(parts, _arrays(model, windows, parts), strict=True):
-            take(part.windows, encode(arrays))
+        with torch_on_one_thread():
+            for part, hidden in zip(parts, encode(_arrays(model, windows, parts)), strict=True):
+                take(part.windows, hidden)
         return
     # One context for all parts, since autocast converts each weight once in a context.
     with shim.autocast(), _frozen_weights_converted_once(shim):

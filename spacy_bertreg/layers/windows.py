@@ -59,6 +59,7 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
     data = tokenizer(
         [span.text for span in flat],
         return_offsets_mapping=tokenizer.is_fast,
+        return_attention_mask=False,
         # None for those that the tokenizer gives by default.
         return_token_type_ids=None if model.layers[0].shims[0].takes_segments else False,
         **cut,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,7 +13,7 @@ import spacy
 import torch
 from conftest import train
 
-from spacy_bertreg.layers import openvino_encoder
+from spacy_bertreg.layers import openvino_encoder, window_encoder
 from spacy_bertreg.layers.openvino_encoder import check_backend, uses_openvino
 from spacy_bertreg.training.optimizer import AdamW_v1
 
@@ -82,6 +83,28 @@ def test_predictions_are_torchs(trained, monkeypatch, precision, tolerance):
         pair = (expected._.trf_data, found._.trf_data)
         first, second = (data.model_output.get("last_hidden_state", np.zeros(0)) for data in pair)
         np.testing.assert_allclose(second, first, atol=100 * tolerance * scale)
+
+
+@needs_openvino
+def test_parts_that_run_at_the_same_time_keep_their_order(trained, monkeypatch):
+    monkeypatch.setitem(window_encoder.PIECES_AT_ONCE, "cpu", 8)
+    texts = [f"{number} soldiers " + "fell " * (number % 9) for number in range(60)]
+    torchs, own = (spacy.load(trained[0], config={BACKEND: name}) for name in ("torch", "openvino"))
+    expected, found = ([doc.cats["severity"] for doc in nlp.pipe(texts)] for nlp in (torchs, own))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@needs_openvino
+def test_torch_on_one_thread_leaves_other_threads_alone():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with openvino_encoder.torch_on_one_thread(), ThreadPoolExecutor(1) as other:
+            assert torch.get_num_threads() == 1
+            assert other.submit(torch.get_num_threads).result() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @needs_openvino
