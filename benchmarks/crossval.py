@@ -50,7 +50,7 @@ def measure(
 ) -> dict[str, float]:
     """Cross-validate one model. RETURNS (dict[str, float]): CPU seconds."""
     seconds = {"training": 0.0, "predicting": 0.0}
-    originals = jobs.train_config, crossval._predict
+    originals = jobs.train_config, crossval.predict_fold
 
     def timed(function: Callable, key: str) -> Callable:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -63,14 +63,14 @@ def measure(
         return call
 
     jobs.train_config = timed(originals[0], "training")
-    crossval._predict = timed(originals[1], "predicting")
+    crossval.predict_fold = timed(originals[1], "predicting")
     begin = time.process_time()
     try:
         crossval.cross_validate(
             data, {name: config}, folds=args.folds, epochs=args.epochs, overrides=overrides
         )
     finally:
-        jobs.train_config, crossval._predict = originals
+        jobs.train_config, crossval.predict_fold = originals
     return seconds | {"all": time.process_time() - begin}
 
 

@@ -62,6 +62,10 @@ def crossval_cli(
     engine: Annotated[
         str, typer.Option(help="local, or ray to train in parallel on a cluster")
     ] = "local",
+    keep_models: Annotated[
+        bool,
+        typer.Option("--keep-models", help="Keep the trained pipelines, in OUTPUT/models"),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Forget a stopped run of other settings")
     ] = False,
@@ -96,6 +100,7 @@ def crossval_cli(
             gpu_id=gpu_id,
             code=code,
             engine=engine,
+            keep_models=keep_models,
             overwrite=overwrite,
             on_progress=lambda line: typer.echo(line, err=True),
         )
@@ -103,7 +108,8 @@ def crossval_cli(
         msg.warn("Stopped. The same command goes on from here.")
         raise typer.Exit(130) from None
     print_table(summarize_folds(output), n_left=2)
-    msg.good("Wrote predictions.csv and crossval.json", str(output))
+    models = ", and the pipelines in models" if keep_models else ""
+    msg.good(f"Wrote predictions.csv and crossval.json{models}", str(output))
 
 
 def parse_configs(words: list[str]) -> dict[str, Path]:

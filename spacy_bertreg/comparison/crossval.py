@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import spacy
 from spacy.tokens import Doc
 
 from ..data.annotations import TARGETS
-from ..data.covariates import COVARIATES
 from ..data.files import locked
 from ..data.folds import make_folds
 from ..data.splits import first_ids
-from ..data.text_length import any_length
-from ..pipeline.regressor import find_regressors
 from ..training.jobs import Job, check_engine, check_seeds
 from ..training.overrides import overrides_by_config
 from ..training.resume import clear, holds_run, train_resumably
@@ -27,6 +23,15 @@ from .crossval_files import (
     read_finished,
     write_crossval,
 )
+from .crossval_kept import (
+    check_places,
+    delete_models,
+    is_whole,
+    list_kept,
+    move_models,
+    paths_of,
+)
+from .crossval_predict import predict_fold
 from .crossval_reuse import find_reusable
 from .crossval_run import describe_run
 from .crossval_trainings import Training, check_names, predictions_table, score_trainings
@@ -48,6 +53,7 @@ def cross_validate(
     gpu_id: int = -1,
     code: str | Path | None = None,
     engine: str = "local",
+    keep_models: bool = False,
     overwrite: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
@@ -72,6 +78,9 @@ def cross_validate(
         steps; None for the steps in the configs.
     overrides (Mapping[str, Any] | None): Settings by dotted name, see `overrides_by_config`.
     gpu_id (int), code (str | Path | None), engine (str): See `train_all`.
+    keep_models (bool): Whether to keep the trained pipelines, in `output`/models. Predictions are
+        the same. Trainings that an earlier run has finished there without keeping their pipelines
+        are done again.
     overwrite (bool): Whether to forget a run of other settings that was killed.
     on_progress (Callable | None): Gets a line about each training when it begins.
     RETURNS (DataFrame): A row for each repeat, target and document with a known value that is
@@ -79,6 +88,8 @@ def cross_validate(
     RAISES (ValueError, OSError): Wrong input, or a training failed; finished ones are kept.
     """
     if output is None:
+        if keep_models:
+            raise ValueError("keep_models is true, but there is no output. Expected a folder.")
         with tempfile.TemporaryDirectory() as temporary:
             return cross_validate(
                 data,
@@ -145,23 +156,31 @@ def cross_validate(
 
     def predict(job: Job, pipeline: Path) -> dict[str, list[float]]:
         training = by_name[job.name]
-        return _predict(pipeline, documents, training, paths[training.model])
+        return predict_fold(pipeline, documents, training, paths[training.model])
 
     place = output.resolve()
     with locked(place / FOLDS):
-        if (done := read_finished(place, run)) is not None:
+        done, kept = read_finished(place, run), list_kept(place)
+        whole = {n for n, p in paths_of(trainings).items() if p in kept and is_whole(place / p)}
+        if done is not None and (not keep_models or len(whole) == len(trainings)):
             if holds_run(place / FOLDS, run.identity):
                 # It was killed after it had written all.
                 clear(place / FOLDS)
             return done
+        if keep_models:
+            check_places(place, trainings, kept)
         if overwrite:
             clear(place / FOLDS)
+        known = find_reusable(place, run, trainings, documents)
+        if keep_models:
+            known = {name: values for name, values in known.items() if name in whole}
         results = train_resumably(
             jobs,
             predict,
             place / FOLDS,
             run.identity,
-            known=find_reusable(place, run, trainings, documents),
+            known=known,
+            keep_models=keep_models,
             gpu_id=gpu_id,
             code=None if code is None else Path(code),
             engine=engine,
@@ -169,7 +188,14 @@ def cross_validate(
         )
         table = predictions_table(documents, trainings, results, _group_names(docs, documents))
         scores = score_trainings(documents, trainings, results)
-        write_crossval(place, run, table, scores)
+        # Whenever we are killed: models that are there have made the predictions that are there.
+        new = [t for t in trainings if keep_models and t.name not in known]
+        old = [t for t in trainings if t.name in known and t.name in whole]
+        delete_models(place, set(kept) - set(paths_of(old).values()))
+        names = paths_of([*old, *new])
+        models = [path for name, path in paths_of(trainings).items() if name in names]
+        write_crossval(place, run, table, scores, models)
+        move_models(place / FOLDS, place, new)
         clear(place / FOLDS)
     return table
 
@@ -221,41 +247,6 @@ def _plan(
             for model in models:
                 trainings.append(Training(model, repeat, place + 1, seed * n_folds + place, fold))
     return trainings
-
-
-def _predict(
-    pipeline: Path, documents: TestSet, training: Training, config: Path
-) -> dict[str, list[float]]:
-    """Predict the documents of a fold. RETURNS (dict): By target."""
-    nlp = spacy.load(pipeline)
-    places = training.parts.test.tolist()
-    regressors = [regressor for regressor in find_regressors(nlp) if regressor.targets]
-    targets = [target for regressor in regressors for target in regressor.targets]
-    if not targets or len(set(targets)) < len(targets):
-        raise ValueError(
-            f"{config} makes a pipeline that predicts {', '.join(targets) or 'nothing'}. Expected "
-            "one regressor for each target."
-        )
-    texts = [(documents.texts[i], {COVARIATES: documents.covariates[i]}) for i in places]
-    # Texts that training documents have, too, tell nothing.
-    own = {documents.texts[place] for place in training.parts.train}
-    cats, seen = [], []
-    with any_length(nlp):
-        for doc, _ in nlp.pipe(texts, as_tuples=True):
-            cats.append(doc.cats)
-            if doc.text not in own and any(r.record.holds([doc])[0] for r in regressors):
-                seen.append(doc.text)
-    if seen:
-        raise ValueError(
-            f"{config} has learned from {len(seen)} of the {len(texts)} documents that it is to "
-            f"predict in fold {training.fold}, such as {seen[0][:60]!r}. Expected a config that "
-            "learns from paths.train alone, and does not continue a trained pipeline."
-        )
-    return {
-        target: [float(row[key]) for row in cats]
-        for regressor in regressors
-        for target, key in regressor.output_keys.items()
-    }
 
 
 def _group_names(docs: Sequence[Doc], documents: TestSet) -> list[str]:

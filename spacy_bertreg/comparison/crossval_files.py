@@ -1,4 +1,4 @@
-"""The folder of a cross-validation: predictions.csv, crossval.json, and folds/ until it is done."""
+"""The files of a cross-validation: predictions.csv, crossval.json, and folds/ until it is done."""
 
 import json
 from collections.abc import Iterable
@@ -157,7 +157,11 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, in
 
 
 def write_crossval(
-    folder: Path, run: "CrossvalRun", table: pd.DataFrame, scores: list[dict[str, Any]]
+    folder: Path,
+    run: "CrossvalRun",
+    table: pd.DataFrame,
+    scores: list[dict[str, Any]],
+    models: list[str],
 ) -> None:
     """Write what a cross-validation found, both files or none.
 
@@ -165,6 +169,7 @@ def write_crossval(
     run (CrossvalRun): What it is.
     table (DataFrame): The predictions.
     scores (list[dict]): What `score_trainings` gave.
+    models (list[str]): Folders of the models that are kept, see `crossval_kept`.
     """
     targets = list(dict.fromkeys(row["target"] for row in scores))
     about = {
@@ -172,6 +177,7 @@ def write_crossval(
         "scores": scores,
         "identity": run.identity,
         "files": sorted(FILES),
+        "models": models,
     }
     write_whole(
         {

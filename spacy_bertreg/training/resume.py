@@ -1,8 +1,8 @@
 """Train many models, and keep the result of each on disk, so that a run that was killed goes on.
 
 FOLDER/settings.json says what the run is. FOLDER/NAME.json is the result of a training that is
-done, and FOLDER/NAME holds one that is under way: its documents and pipelines, which are deleted
-when the result is there.
+done, and FOLDER/NAME.model its pipeline, if that is to be kept. FOLDER/NAME holds a training that
+is under way: its documents and pipelines, which are deleted when the result is there.
 """
 
 import gc
@@ -25,6 +25,7 @@ def train_resumably(
     settings: Mapping[str, Any],
     *,
     known: Mapping[str, Any] | None = None,
+    keep_models: bool = False,
     gpu_id: int = -1,
     code: Path | None = None,
     engine: str = "local",
@@ -37,6 +38,8 @@ def train_resumably(
     folder (Path): Folder of the results: new, empty, or of a run that was killed.
     settings (Mapping[str, Any]): All that the results depend on.
     known (Mapping[str, Any] | None): Results by the jobs' names that are there already.
+    keep_models (bool): Whether each model-best is kept, as `kept_model` names it, until `clear`.
+        Trainings that an earlier run finished without keeping theirs are done again.
     gpu_id (int), code (Path | None), engine (str): See `train_all`.
     on_progress (Callable | None): Gets a line about each training when it begins.
     RETURNS (dict[str, Any]): By the jobs' names, what `finish` returned, as read from JSON.
@@ -48,6 +51,7 @@ def train_resumably(
         job.name: _read_json(folder / f"{job.name}.json")
         for job in jobs
         if (folder / f"{job.name}.json").is_file()
+        and (not keep_models or kept_model(folder, job.name).is_dir())
     }
     tell = on_progress or (lambda line: None)
     if done:
@@ -61,12 +65,18 @@ def train_resumably(
             if job.name not in done:
                 title = f"training {number} of {len(jobs)}: {job.title or job.name}"
                 tell(title)
+                # As one without its model: the result must be that of the model that is kept.
+                (folder / f"{job.name}.json").unlink(missing_ok=True)
+                shutil.rmtree(kept_model(folder, job.name), ignore_errors=True)
                 yield job
 
     trainings = train_all(announce(), folder, gpu_id=gpu_id, code=code, engine=engine, silent=True)
     try:
         for job, trained in trainings:
-            _write_json(folder / f"{job.name}.json", finish(job, trained / "model-best"))
+            result = finish(job, trained / "model-best")
+            if keep_models:
+                (trained / "model-best").rename(kept_model(folder, job.name))
+            _write_json(folder / f"{job.name}.json", result)
             done[job.name] = _read_json(folder / f"{job.name}.json")
             shutil.rmtree(trained)
             # Pipelines refer to themselves: without this, several would be in memory.
@@ -79,6 +89,11 @@ def train_resumably(
             f"{where} failed: {error}\n{len(done)} of {len(jobs)} trainings are done, and kept."
         ) from error
     return done
+
+
+def kept_model(folder: Path, name: str) -> Path:
+    """Name the folder of a pipeline that `train_resumably` keeps for a job."""
+    return folder / f"{name}.model"
 
 
 def is_ours(folder: Path) -> bool:
@@ -98,6 +113,7 @@ def clear(folder: Path) -> None:
             (folder / f"{name}.json").unlink(missing_ok=True)
             (folder / f"{name}.json.new").unlink(missing_ok=True)
             shutil.rmtree(folder / name, ignore_errors=True)
+            shutil.rmtree(kept_model(folder, name), ignore_errors=True)
         (folder / SETTINGS).unlink()
     (folder / f"{SETTINGS}.new").unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):

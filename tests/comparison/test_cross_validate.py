@@ -393,8 +393,14 @@ def test_ray_finds_the_same(data, tmp_path):
             epochs=1,
             overrides=GIVEN,
             engine=engine,
+            keep_models=True,
         )
         for engine in ("local", "ray")
     ]
     pd.testing.assert_frame_equal(*frames, check_exact=True)
-    assert content(tmp_path / "local") == content(tmp_path / "ray")
+    for name in ("crossval.json", "predictions.csv"):
+        assert (tmp_path / "local" / name).read_bytes() == (tmp_path / "ray" / name).read_bytes()
+    about = json.loads((tmp_path / "ray" / "crossval.json").read_text())
+    assert len(about["models"]) == 4
+    for path in about["models"]:
+        assert spacy.load(tmp_path / "ray" / path).pipe_names
