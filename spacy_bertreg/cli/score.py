@@ -16,7 +16,6 @@ from .options import (
     Decimal,
     Encoding,
     GpuId,
-    Pipeline,
     Quoting,
     Separator,
     Sheet,
@@ -34,11 +33,25 @@ SECONDS_BETWEEN_LINES = 30.0
 @bertreg_cli.command("score")
 @plain_errors()
 def score_cli(
-    pipeline: Pipeline,
+    pipeline: Annotated[
+        str,
+        typer.Argument(
+            help="Trained pipeline: a folder or a package; or a folder that crossval --keep-models "
+            "wrote"
+        ),
+    ],
     table: Annotated[Path, typer.Argument(metavar="INPUT", help=TABLE)],
     output: Annotated[
         Path, typer.Argument(help="CSV, TSV or JSONL file to write, also with .gz, or Parquet file")
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Which model of a cross-validation, if it has several"),
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Level of a cross-validation's CV+ intervals  [default: 0.9]"),
+    ] = None,
     text: Text = "text",
     id_: Annotated[
         str | None, typer.Option("--id", help="Column with the rows' ids, for the list of errors")
@@ -74,9 +87,10 @@ def score_cli(
     code: Code = None,
 ) -> None:
     """
-    Add a trained pipeline's predictions to a table of any length. A job that was stopped goes on
-    when the same command is given again. Rows that can't be scored go to OUTPUT.errors.jsonl, and
-    the exit code is 3.
+    Add a trained pipeline's predictions to a table of any length; or those of all models of a
+    cross-validation: their mean, and CV+ intervals. A job that was stopped goes on when the same
+    command is given again. Rows that can't be scored go to OUTPUT.errors.jsonl, and the exit code
+    is 3.
     """
     from ..scoring.score import score_file
 
@@ -86,6 +100,8 @@ def score_cli(
                 pipeline,
                 table,
                 output,
+                model=model,
+                level=level,
                 text=text,
                 id_column=id_,
                 encoding=encoding,

@@ -11,14 +11,15 @@ from dataclasses import replace
 from multiprocessing.connection import wait
 
 from .chunks import Chunk
-from .predictor import PredictedRows, Predictor, PredictorSettings
+from .fold_predictor import AnyPredictor, load_predictor
+from .predictor import PredictedRows, PredictorSettings
 
 PredictedChunk = tuple[Chunk, PredictedRows]
 
-_predictor: Predictor | None = None
+_predictor: AnyPredictor | None = None
 
 
-def predict_serially(predictor: Predictor, chunks: Iterable[Chunk]) -> Iterator[PredictedChunk]:
+def predict_serially(predictor: AnyPredictor, chunks: Iterable[Chunk]) -> Iterator[PredictedChunk]:
     """Predict for one chunk after the other, in this process."""
     for chunk in chunks:
         yield chunk, predictor(chunk.texts, chunk.covariates)
@@ -64,7 +65,7 @@ def predict_in_processes(
 def _load_predictor(settings: PredictorSettings) -> None:
     global _predictor
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    _predictor = Predictor.load(settings)
+    _predictor = load_predictor(settings)
 
 
 def _predict(

@@ -10,6 +10,7 @@ from spacy.language import Language
 
 from ..data.annotations import get_annotation
 from ..data.covariates import COVARIATES, LOG_LENGTH
+from ..data.files import hash_folder
 from ..data.text_length import any_length
 from ..pipeline.regressor import find_regressors
 from .loading import import_code, load_pipeline
@@ -19,8 +20,8 @@ Row = list[float]
 
 @dataclass(frozen=True)
 class PredictorSettings:
-    """What a process needs to load a pipeline as others have it: arguments of `score_file`, and
-    the number of torch's threads, None for as many as torch takes.
+    """What a process needs to load a pipeline, or models, as others have it: arguments of
+    `score_file`, and the number of torch's threads, None for as many as torch takes.
     """
 
     pipeline: str
@@ -30,6 +31,8 @@ class PredictorSettings:
     threads: int | None = None
     code: str | None = None
     backend: str | None = None
+    model: str | None = None
+    level: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,16 @@ class Predictor:
     """Predicts for texts with a pipeline. Memory for their words is freed after each call.
 
     batch_size (int): Documents scored together.
-    columns (list[str]): Names of the predictions: for each target `{key}_predicted`, where `key` is
-        the prediction's key in `doc.cats`, and, of a calibrated regressor, `{key}_low` and
-        `{key}_high`.
+    regressors (list[Regressor]): The regressors of the pipeline.
+    keys (list[str]): The keys of their predictions in `doc.cats`.
+    columns (list[str]): Names of the predictions: for each key `{key}_predicted` and, of a
+        calibrated regressor, `{key}_low` and `{key}_high`.
     covariates (list[str]): Names of the covariates that texts must come with.
+    model (str | None), level (float | None): None: see `FoldPredictor`.
     """
+
+    model: str | None = None
+    level: float | None = None
 
     def __init__(self, nlp: Language, batch_size: int | None = None) -> None:
         """Find the regressors of a pipeline.
@@ -64,7 +72,7 @@ class Predictor:
         """
         self._nlp = nlp
         self.batch_size = nlp.batch_size if batch_size is None else batch_size
-        regressors = find_regressors(nlp)
+        self.regressors = regressors = find_regressors(nlp)
         if not regressors:
             raise ValueError(f"The pipeline has no regressor. It has: {', '.join(nlp.pipe_names)}.")
         writers: dict[str, str] = {}
@@ -85,12 +93,12 @@ class Predictor:
                 ends = ("predicted", "low", "high") if has_interval else ("predicted",)
                 self.columns += [f"{key}_{end}" for end in ends]
         named = [name for regressor in regressors for name in regressor.cfg["covariates"]]
+        self.keys = [key for key, _ in self._keys]
         self.covariates = [name for name in dict.fromkeys(named) if name != LOG_LENGTH]
 
-    @property
-    def folder(self) -> Path:
-        """Folder that the pipeline was loaded from."""
-        return Path(self._nlp.path)
+    def hash_content(self) -> str:
+        """Return the SHA-256 of the pipeline's folder."""
+        return hash_folder(Path(self._nlp.path))
 
     @classmethod
     def load(cls, settings: PredictorSettings) -> "Predictor":

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from .engines import PredictedChunk
-from .predictor import PredictedRows, Predictor, PredictorSettings
+from .fold_predictor import load_predictor
+from .predictor import PredictedRows, PredictorSettings
 from .source import Source, SourceSettings
 
 try:
@@ -125,7 +126,7 @@ class Worker:
         if settings.gpu_id >= 0:
             # The one that Ray has given this worker.
             settings = replace(settings, gpu_id=0)
-        self._predict: Callable = Predictor.load(settings)
+        self._predict: Callable = load_predictor(settings)
         self._covariates = covariates
 
     def __call__(self, table: pa.Table) -> pa.Table:

@@ -8,13 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..data.files import check_files, hash_file, hash_folder
+from ..comparison.crossval_files import crossval_files
+from ..data.files import check_files, hash_file
 from ..data.tables.kinds import TableOptions, check_output_kind
 from ..pipeline.regressor import check_choice
 from .checkpoint import Checkpoint
 from .chunks import is_rejects_file
 from .engines import PredictedChunk, predict_in_processes, predict_serially
-from .predictor import Predictor, PredictorSettings
+from .fold_predictor import AnyPredictor, load_predictor
+from .predictor import PredictorSettings
 from .sinks import make_sink
 from .source import Source, SourceSettings
 from .summary import Summary, make_remarks
@@ -32,6 +34,8 @@ def score_file(
     input_path: str | Path,
     output: str | Path,
     *,
+    model: str | None = None,
+    level: float | None = None,
     text: str = "text",
     id_column: str | None = None,
     encoding: str = "utf-8",
@@ -55,12 +59,17 @@ def score_file(
     job that was stopped goes on where it was when called again, and ends in the same bytes (see
     `checkpoint`).
 
-    pipeline (str | Path): Folder or package of the trained pipeline.
+    pipeline (str | Path): Folder or package of the trained pipeline; or a folder that
+        `crossval --keep-models` wrote, for the mean of the predictions of its first repeat's models
+        and CV+ intervals. All these models are in memory.
     input_path (str | Path): CSV, TSV or JSONL file, also with .gz, or Parquet, Excel, Stata or SPSS
         file.
     output (str | Path): File to write, of the first four kinds, in UTF-8: all columns, and for each
         target `{target}_predicted` and, of a calibrated regressor, `{target}_low` and
         `{target}_high`. Rows that can't be scored go to OUTPUT.errors.jsonl.
+    model (str | None): Which model of a cross-validation; None if it has one.
+    level (float | None): Of the CV+ intervals, between 0 and 1; None for 0.9. The intervals of a
+        pipeline have the level that `calibrate` gave them.
     text (str): Column of the texts; one that is empty gets the prediction for no evidence.
     id_column (str | None): Column that names a row, for OUTPUT.errors.jsonl.
     encoding (str): Encoding of a CSV, TSV or JSONL input.
@@ -91,7 +100,7 @@ def score_file(
     errors = output.with_name(f"{output.name}.errors.jsonl")
     if not input_path.is_file():
         raise FileNotFoundError(f"{input_path} does not exist. Expected a table of texts.")
-    check_files([output, errors], [input_path, pipeline, code])
+    check_files([output, errors], [input_path, pipeline, code, *crossval_files([pipeline])])
     checkpoint = Checkpoint(output)
     with checkpoint.lock():
         if overwrite:
@@ -107,9 +116,11 @@ def score_file(
             batch_size,
             code=None if code is None else str(code),
             backend=backend,
+            model=model,
+            level=level,
         )
         # With Ray, the GPUs are the workers'; this process may have none.
-        predictor = Predictor.load(replace(settings, gpu_id=-1) if engine == "ray" else settings)
+        predictor = load_predictor(replace(settings, gpu_id=-1) if engine == "ray" else settings)
         full_batches = -(-MIN_ROWS // predictor.batch_size) * predictor.batch_size
         source = Source(
             SourceSettings(
@@ -159,7 +170,7 @@ def score_file(
 def _predict(
     source: Source,
     start: int,
-    predictor: Predictor,
+    predictor: AnyPredictor,
     settings: PredictorSettings,
     n_process: int,
     engine: str,
@@ -175,7 +186,11 @@ def _predict(
 
 
 def _describe_job(
-    source: Source, predictor: Predictor, settings: PredictorSettings, n_process: int, engine: str
+    source: Source,
+    predictor: AnyPredictor,
+    settings: PredictorSettings,
+    n_process: int,
+    engine: str,
 ) -> dict[str, Any]:
     """Say all that the output's bytes depend on."""
     source_settings = asdict(source.settings)
@@ -183,7 +198,9 @@ def _describe_job(
     source_settings |= source_settings.pop("options")
     return {
         "the input's content (SHA-256)": hash_file(source.path),
-        "the pipeline's content (SHA-256)": hash_folder(predictor.folder),
+        "the pipeline's content (SHA-256)": predictor.hash_content(),
+        "model": predictor.model,
+        "level": predictor.level,
         "the code's content (SHA-256)": settings.code and hash_file(Path(settings.code)),
         **{f"{name} of the input": value for name, value in source_settings.items()},
         "precision": settings.precision,
