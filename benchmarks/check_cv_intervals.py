@@ -5,9 +5,11 @@
 
 First on simulated data: ridge regressions on 100 documents, data drawn anew each time. CV+ takes
 the predictions of all models of the folds for each new document (Barber et al. 2021, Annals of
-Statistics 49:486-507); `calibrate --from` takes those of one model of all of them. Then with
-documents in groups that differ, for documents of new groups and for each known group. Then on the
-test documents of a corpus, which is split by time, with a dictionary.
+Statistics 49:486-507), as `score` does with a folder of `crossval --keep-models`; `calibrate
+--from` takes those of one model of all documents. `guaranteed` is what is held at least in the
+long run, whatever the model. Then with documents in groups that differ, for documents of new groups
+and for each known group. Then on the test documents of a corpus, which is split by time, with a
+dictionary.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from spacy_bertreg.cli.terminal import make_printing_safe
 from spacy_bertreg.comparison.bootstrap import Bootstrap, interval
 from spacy_bertreg.comparison.fold_calibration import age_weights
 from spacy_bertreg.data.corpus import Corpus_v1
+from spacy_bertreg.targets.cv_plus import cv_plus_intervals
 from spacy_bertreg.targets.gold import gold_values
 from spacy_bertreg.targets.intervals import Calibration
 from spacy_bertreg.targets.predictions import Predictions
@@ -34,6 +37,7 @@ K = 5
 # are in: the models of the folds, of 80 documents, tell nothing of that.
 RIDGES = ((0.1, 40), (10.0, 40), (1e-6, 100))
 HALF_LIVES = (None, 730.0, 365.0, 180.0)
+BY_MONTH = "out of fold, by month"
 
 
 def main() -> None:
@@ -56,7 +60,7 @@ def main() -> None:
 
 def simulate(n_data: int, level: float, n: int = 100) -> pd.DataFrame:
     """RETURNS (DataFrame): For each kind of interval, penalty and number of variables, what is held
-    and the mean width, over 200 new documents of each data set."""
+    and the mean width, over 200 new documents of each data set; and what is guaranteed."""
     rows = []
     for penalty, p in RIDGES:
         rng, held = np.random.default_rng(0), []
@@ -69,8 +73,15 @@ def simulate(n_data: int, level: float, n: int = 100) -> pd.DataFrame:
                 held.append((kind, inside, np.mean(high - low)))
         table = pd.DataFrame(held, columns=["intervals", "held", "width"])
         means = table.groupby("intervals", sort=False).mean().reset_index()
-        rows.append(means.assign(penalty=penalty, variables=p))
+        bounds = means["intervals"].map({"split": level, "CV+": cv_plus_bound(n, level)})
+        rows.append(means.assign(guaranteed=bounds, penalty=penalty, variables=p))
     return pd.concat(rows)
+
+
+def cv_plus_bound(n: int, level: float) -> float:
+    """RETURNS (float): What CV+ intervals of n documents in K folds hold at least."""
+    missed = min(2 * (1 - 1 / K) / (n / K + 1), (1 - K / n) / (K + 1))
+    return 1 - 2 * (1 - level) - missed
 
 
 def simulate_groups(
@@ -137,15 +148,12 @@ def ridge_intervals(
     half = fit(np.arange(n) < n // 2)
     split = width(np.abs(y - x @ half)[n // 2 :], level)
     of_all = width(errors, level)
-    by_document = new @ models[fold].T
-    place = int(np.ceil(level * (n + 1))) - 1
+    of_folds = [errors[fold == number] for number in range(K)]
+    low, high = cv_plus_intervals(new @ models.T, of_folds, level).T
     return {
         "split": (new @ half - split, new @ half + split),
         "out of fold, one model": (whole - of_all, whole + of_all),
-        "CV+": (
-            np.sort(by_document - errors, axis=1)[:, n - 1 - place],
-            np.sort(by_document + errors, axis=1)[:, place],
-        ),
+        "CV+": (low, high),
     }
 
 
@@ -171,21 +179,28 @@ def check_corpus(corpus: Path, lexicon: Path | None, readout: str, level: float)
     of_group = shuffled[months[0]]
     of_time = period.to_numpy() - 1
     ways: dict[str, tuple[np.ndarray, Callable[[int], np.ndarray]]] = {
-        "out of fold, by month": (of_group, lambda number: of_group != number),
+        BY_MONTH: (of_group, lambda number: of_group != number),
         "out of fold, by time": (of_time, lambda number: of_time < number),
     }
     first, whole = fit(train), fit(known)
     rows = []
     of_dev = np.arange(len(known)) >= len(train)
     errors = {"split, dev": (np.r_[np.zeros(len(train)), residuals(first, dev)], of_dev, first)}
+    groups = [str(eg.reference.user_data["group"]) for eg in test]
     for name, (fold, is_train) in ways.items():
-        values = np.zeros(len(known))
+        values, of_test = np.zeros(len(known)), []
         for number in range(K):
             model = fit([eg for eg, use in zip(known, is_train(number), strict=True) if use])
             place = np.flatnonzero(fold == number)
             values[place] = residuals(model, [known[i] for i in place])
+            of_test.append(residuals(model, test))
         errors[name] = (values, fold >= 0, whole)
-    groups = [str(eg.reference.user_data["group"]) for eg in test]
+        if name == BY_MONTH:
+            # Intervals for the observed value less the prediction: they have to hold 0.
+            of_folds = [np.abs(values[fold == number]) for number in range(K)]
+            ends = cv_plus_intervals(np.stack(of_test, axis=1), of_folds, level)
+            row = {"calibrated on": f"{name}, CV+", "n": len(known), "half-life": None}
+            rows.append(row | describe(*ends.T, groups))
     for name, (values, used, model) in errors.items():
         new = residuals(model, test)
         for half_life in HALF_LIVES:
@@ -201,13 +216,25 @@ def check_corpus(corpus: Path, lexicon: Path | None, readout: str, level: float)
                 print(name, half_life, error)
                 continue
             half = fitted.widths[0]
-            inside = (np.abs(new) <= half).astype(float)
-            low, high = interval(Bootstrap(new, groups).means([inside])[0])
             row = {"calibrated on": name, "n": len(own), "half-life": half_life}
-            row |= {"held": inside.mean(), "low": low, "high": high}
-            row |= {"below": (new < -half).mean(), "above": (new > half).mean()}
-            rows.append(row | {"width": 2 * half})
+            rows.append(row | describe(new - half, new + half, groups))
     return pd.DataFrame(rows)
+
+
+def describe(low: np.ndarray, high: np.ndarray, groups: list[str]) -> dict[str, float]:
+    """Describe intervals of residuals, which should hold 0.
+
+    low (ndarray), high (ndarray): Their ends, shape (documents,).
+    groups (list[str]): The documents' groups, for the bootstrap.
+    RETURNS (dict[str, float]): What is held, with its interval; observed values below and above;
+        and the mean width.
+    """
+    inside = ((low <= 0) & (high >= 0)).astype(float)
+    least, most = interval(Bootstrap(low, groups).means([inside])[0])
+    row = {"held": inside.mean(), "low": least, "high": most}
+    # Where all of it is below 0, the observed value is below its own interval.
+    row |= {"below": (high < 0).mean(), "above": (low > 0).mean()}
+    return row | {"width": np.mean(high - low)}
 
 
 def residuals(nlp: Language, examples: list[Example]) -> np.ndarray:
