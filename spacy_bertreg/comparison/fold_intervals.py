@@ -67,8 +67,8 @@ class FoldModels:
         folder (Path): What `crossval --keep-models` wrote.
         model (str | None): Which of its models; None if it has one.
         RETURNS (FoldModels): The models.
-        RAISES (ValueError, FileNotFoundError): There is no such model, a pipeline is missing, a
-            prediction is not finite, or folds are by time.
+        RAISES (ValueError, FileNotFoundError): There is no such model, a pipeline is missing, or
+            folds are by time.
         """
         table = read_out_of_fold(folder)
         name = choose_model(table, model, folder)
@@ -80,8 +80,6 @@ class FoldModels:
             )
         first = int(table["repeat"].min())
         table = table[table["repeat"] == first]
-        if table[name].isna().any():
-            raise ValueError(f"{folder}: some predictions of {name!r} are not finite.")
         return cls(folder, name, find_models(folder, name, first, np.unique(table["fold"])), table)
 
     def fit_intervals(self, regressors: Sequence[Regressor], level: float) -> list[FoldIntervals]:
@@ -90,8 +88,8 @@ class FoldModels:
         regressors (Sequence[Regressor]): Of one of the pipelines.
         level (float): Between 0 and 1.
         RETURNS (list[FoldIntervals]): Of each target of each regressor.
-        RAISES (ValueError): The level is out of range, or a target has no predictions or too few
-            documents for the level.
+        RAISES (ValueError): The level is out of range, or a target has no predictions, some that
+            are not finite, or too few documents for the level.
         """
         return [
             self._fit_target(regressor, place, level)
@@ -105,6 +103,10 @@ class FoldModels:
         rows = self.table[self.table["target"] == target]
         if rows.empty:
             raise ValueError(f"{self.folder} has no predictions of {target!r}.")
+        if rows[self.name].isna().any():
+            raise ValueError(
+                f"{self.folder}: some predictions of {target!r} by {self.name!r} are not finite."
+            )
         gold, fold = rows["gold"].to_numpy(), rows["fold"].to_numpy()
         transformed = transform(gold, kind, bounds)
         check_range(target, gold, transformed, kind, bounds)

@@ -25,7 +25,7 @@ def cv_plus_intervals(predictions: Floats, errors: Sequence[Floats], level: floa
 
     If labelled and new documents are exchangeable, intervals of level 1 - a from K equal folds hold
     at least 1 - 2a - min(2 (1 - 1/K) / (n/K + 1), (1 - K/n) / (K + 1)) of the new values, whatever
-    the models, and usually about 1 - a.
+    the models, and usually 1 - a or more.
 
     predictions (ndarray): Predictions for new documents by the model of each fold, shape
         (documents, folds).

@@ -193,7 +193,7 @@ def change(name, **changes):
         (None, {"level": 0.98}, "cv, target 'mood': 40 labelled documents are too few .* 49 or"),
         (change("predictions.csv", other=1.0), {}, "no --model is named. .*cv: dict, other"),
         (change("predictions.csv", other=1.0), {"model": "other"}, "has no models of 'other'"),
-        (change("predictions.csv", dict=np.nan), {}, "some predictions of 'dict' are not finite"),
+        (change("predictions.csv", dict=np.nan), {}, "predictions of 'deaths' by 'dict' are not"),
         (change("predictions.csv", mood="fury"), {}, "no predictions of 'mood'"),
         (change("crossval.json", group="time"), {}, "has folds by time, whose models"),
         (lambda folder: shutil.rmtree(folder / "models"), {}, "no models of 'dict'.*--keep-models"),
