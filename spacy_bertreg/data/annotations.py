@@ -1,7 +1,7 @@
 """Numbers on documents: targets, which may be unknown, and predictions, as `doc._.score`.
 
-spaCy's extensions belong to the whole program. Where another package has set one of these names,
-predictions are stored and read here all the same, and `doc._` shows what that package makes of it.
+spaCy's extensions belong to the whole program. If another package has registered one of these names
+first, predictions are still stored and read here, but `doc._` shows that package's values.
 """
 
 import math
@@ -10,8 +10,8 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-# Key of `doc.user_data` under which targets may be, {"severity": 3.2}, where `doc.cats` holds the
-# labels of a text classifier: spaCy's takes nothing but 0 and 1 there.
+# Key of `doc.user_data` for targets, {"severity": 3.2}, if `doc.cats` holds the labels of a text
+# classifier: spaCy's accepts only 0 and 1 there.
 TARGETS = "targets"
 
 # Predictions. `score`: for the first target. The others hold a dict by key of `doc.cats`, or None:
@@ -21,11 +21,11 @@ ANNOTATIONS = ("score", "interval", "quantiles", "std")
 
 
 def register_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> None:
-    """Register an extension, or warn if another package has one of this name that shows its own.
+    """Register an extension, or warn if another package's extension of this name hides our values.
 
     kind (type): Doc or Span.
     name (str): The extension's name.
-    **settings: As spaCy's `set_extension` takes them.
+    **settings: Arguments of spaCy's `set_extension`.
     """
     if not kind.has_extension(name):
         kind.set_extension(name, **settings)
@@ -34,8 +34,8 @@ def register_extension(kind: type[Doc] | type[Span], name: str, **settings: Any)
     if method or getter not in (None, settings.get("getter")):
         where = "doc.user_data" if kind is Doc else "doc.spans"
         warnings.warn(
-            f"{kind.__name__.lower()}._.{name} belongs to another package, which set it first: it "
-            f"does not show what spacy-bertreg predicts. Expected to be read from doc.cats and "
+            f"{kind.__name__.lower()}._.{name} belongs to another package, which registered it "
+            f"first: it does not show spacy-bertreg's predictions. Read them from doc.cats and "
             f"{where}.",
             stacklevel=3,
         )
@@ -60,7 +60,7 @@ def number_or_nan(value: Any, what: str, text: str) -> float:
     """Read a number that may be unknown.
 
     value (Any): A number; None and NaN are unknown.
-    what (str): What it is, as "Target 'rating'", for the error.
+    what (str): What it is, such as "Target 'rating'", for the error.
     text (str): The text of its document, for the error.
     RETURNS (float): The number, NaN where it is unknown.
     RAISES (ValueError): It is infinite, or no number.

@@ -79,46 +79,45 @@ def convert(
     output (str | Path): Folder to write to.
     targets (Sequence[str]): Columns with numbers. An empty cell is unknown.
     text (str): Column with the texts.
-    id_column (str | None): Column of the documents' names, all different; None for the number of
-        the row.
-    group (str | None): Column of what belongs together, such as the author. A split at random
-        keeps groups whole; the others only store them. None for equal texts, whose group is the id
+    id_column (str | None): Column with a different name for each document; None for row numbers.
+    group (str | None): Column with the group of each document, such as its author. A random split
+        keeps groups whole; other splits only store them. None to group equal texts, under the id
         of the first.
-    time (str | None): Column with ISO dates, with or without a time of day, or months; or with
-        years.
-    covariates (Sequence[str]): Columns with numbers that go with a document, for the regressors'
-        `covariates`. An empty cell is unknown.
+    time (str | None): Column with ISO dates (with or without a time of day), months or years.
+    covariates (Sequence[str]): Columns with numbers for the regressors' `covariates`. An empty cell
+        is unknown.
     weight (str | None): Column with numbers of 0 or more: how much a document counts in training.
-    label (str | None): Column with the class of each document, for spaCy's `textcat`, which learns
-        from `doc.cats`: it is written there, and the targets to `doc.user_data["targets"]`.
+    label (str | None): Column with the class of each document, for spaCy's `textcat`. Classes are
+        then written to `doc.cats`, and targets to `doc.user_data["targets"]`.
     drop_empty (bool): Whether to leave out rows without a text, which are an error otherwise.
-    max_docs (int | None): Take so many documents, drawn at random; None for all.
+    max_docs (int | None): Number of documents to draw at random; None for all.
     shares (Sequence[float] | None): Shares of train, dev and test, drawn at random; 0 leaves a
-        file out. None for 0.7, 0.1 and 0.2, if no other way to split is asked for.
-    dev_from (str | None): Split by `time`: the first date of dev. Train is what comes before.
-    test_from (str | None): The first date of test.
-    split_column (str | None): Split as this column says: train, dev or test.
-    seed (int): Seed of a split at random, and of `max_docs`.
+        file out. None for 0.7, 0.1 and 0.2, unless another way to split is given.
+    dev_from (str | None): First date of dev, to split by `time`; earlier documents are in train.
+    test_from (str | None): First date of test.
+    split_column (str | None): Column that says train, dev or test, to split by it.
+    seed (int): Seed of the random split and of `max_docs`.
     lang (str): Language of the texts, for spaCy's tokenizer.
     encoding (str), separator (str | None), quoting (str), decimal (str | None), sheet (str | None):
         How the table is written, see `TableOptions`.
-    RETURNS (DataFrame): For each split and target: documents, known values, their mean, standard
-        deviation, least and greatest; percentiles of the documents' words (`words_p50`) and of the
-        target (`p50`); and the target's histogram, in ten bins common to the splits. Its
+    RETURNS (DataFrame): A row for each split and target: numbers of documents and of known values;
+        mean, standard deviation, minimum and maximum; percentiles of the target (`p50`) and of the
+        words per document (`words_p50`); and a histogram in ten bins, the same for all splits. Its
         `attrs["shared_groups"]` is the number of groups that are in more than one split,
         `attrs["notes"]` says what was detected in the table, and `attrs["warnings"]` what may be
         wrong with it.
-    RAISES (ValueError): Wrong input; the message names file, column and row. Nothing is written.
+    RAISES (ValueError, FileNotFoundError, ImportError): Wrong input, or a package is missing; the
+        message names file, column and row. Nothing is written.
     """
     path, output = Path(path), Path(output)
     check_folder(output)
     check_files([output / f"{name}.spacy" for name in SPLITS], [path])
     if not targets:
-        raise ValueError("No target column is named. Expected at least one, as --target rating.")
+        raise ValueError("No target column is named. Expected some, such as --target rating.")
     if LOG_LENGTH in covariates:
         raise ValueError(
-            f"--covariate {LOG_LENGTH} is made from the document, and needs no column. Expected it "
-            "in the config only, or another name for the column."
+            f"--covariate {LOG_LENGTH} is computed from the document, and needs no column. Expected"
+            " it in the config only, or another name for the column."
         )
     _check_split_options(shares, dev_from, test_from, split_column, time)
     table = read_table(path, TableOptions(encoding, separator, quoting, decimal, sheet))
@@ -148,7 +147,7 @@ def convert(
         user_data["time"] = [str(value).strip() for value in table[time]]
     if covariates:
         columns = [parse_numbers(table[name], path, decimal) for name in covariates]
-        # None and not NaN: what is unknown reads alike in JSON.
+        # None and not NaN, as in JSON.
         user_data[COVARIATES] = [
             {name: None if math.isnan(x) else x for name, x in zip(covariates, row, strict=True)}
             for row in zip(*columns, strict=True)
@@ -156,7 +155,7 @@ def convert(
     if weight is not None:
         user_data[WEIGHT] = parse_weights(table[weight], path, decimal)
     rows = _sample(np.flatnonzero(is_kept), max_docs, seed)
-    # Of rows that are left out, it stays empty.
+    # It stays empty for rows that are left out.
     split = np.full(len(table), "", dtype=object)
     if split_column is not None:
         split[rows] = split_by_column(with_labels(table, split_column), path)[rows]
@@ -235,16 +234,16 @@ def _get_tokenizer(lang: str) -> Callable[[str], Doc]:
         spacy.util.get_lang_class(lang)
     except ImportError as error:
         raise ValueError(
-            f"spaCy has no language {lang!r}. Expected a code as en, de or xx."
+            f"spaCy has no language {lang!r}. Expected a code such as en, de or xx."
         ) from error
     try:
         return spacy.blank(lang).tokenizer
     except ImportError as error:
-        raise ImportError(f"The language {lang!r} takes another package: {error}") from error
+        raise ImportError(f"The language {lang!r} needs another package: {error}") from error
 
 
 def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | None) -> list[str]:
-    """Say how numbers were read, if that was not asked for, and which numbers have labels."""
+    """Say how numbers were read if no decimal sign was given, and which numbers have labels."""
     notes = []
     what = {",": "a decimal comma", ".": "a decimal point, and thousands grouped by commas"}
     for name in dict.fromkeys(columns):
@@ -253,7 +252,7 @@ def _number_notes(table: pd.DataFrame, columns: Sequence[str], decimal: str | No
             notes.append(f"The numbers of {name!r} have {what[sign]}")
         if labels := table.attrs.get("labels", {}).get(name):
             found = ", ".join(f"{str(n).removesuffix('.0')} = {text}" for n, text in labels.items())
-            # One may say that a number stands for no answer.
+            # A label may say that its number stands for a missing answer.
             notes.append(f"Some numbers of {name!r} have labels, and are read as numbers: {found}")
     return notes
 

@@ -21,23 +21,23 @@ def Corpus_v1(
     shuffle: bool = False,
     augmenter: Augmenter | None = None,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read documents for training as spacy.Corpus.v1 does, and keep all that belongs to them.
+    """Read documents for training like spacy.Corpus.v1, but keep their user data and cut long ones.
 
-    Covariates, weight, group and targets stay, also where an augmenter changes the text, and long
-    documents are cut, where spaCy leaves them out or splits them.
+    Covariates, weight, group and targets are kept even if an augmenter changes the text. Documents
+    over `max_length` are cut; spaCy would leave them out or split them.
 
     path (str | Path | None): A .spacy file, or a folder of such.
     limit (int): Number of documents to read; 0 for all.
     max_length (int): Number of tokens to which longer documents are cut; 0 for no limit.
-    shuffle (bool): Whether to shuffle the documents, all of which are then in memory.
-    augmenter (Callable | None): Makes other examples of each, from the registry "augmenters".
+    shuffle (bool): Whether to shuffle the documents, which reads all of them into memory.
+    augmenter (Callable | None): Makes more examples of each, from the registry "augmenters".
     RETURNS (Callable[[Language], Iterable[Example]]): The reader.
     RAISES (ValueError): No path, or a negative length.
     """
     if path is None:
         raise ValueError(
-            "A corpus has no path. Expected a .spacy file, as --paths.train corpus/train.spacy and "
-            "--paths.dev corpus/dev.spacy."
+            "A corpus has no path. Expected .spacy files, such as --paths.train corpus/train.spacy "
+            "and --paths.dev corpus/dev.spacy."
         )
     if max_length < 0:
         raise ValueError(f"max_length is {max_length} in [corpora]. Expected 0 or more.")
@@ -48,7 +48,7 @@ def Corpus_v1(
     def read(nlp: Language) -> Iterator[Example]:
         examples = iter(corpus(nlp))
         while True:
-            # Not around the whole loop: between documents, the limit is the caller's.
+            # Not around the whole loop: between documents, the caller's limit holds.
             with any_length(nlp):
                 example = next(examples, None)
             if example is None:
@@ -79,7 +79,7 @@ def _keep_user_data(augmenter: Augmenter) -> Augmenter:
     """Make an augmenter that gives its examples the user data of the original."""
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
-        # Values of extensions, under tuples, may belong to places in the old text.
+        # Values of extensions have tuples as keys, and may belong to positions in the old text.
         kept = {k: v for k, v in example.reference.user_data.items() if isinstance(k, str)}
         for augmented in augmenter(nlp, example):
             for key, value in kept.items():

@@ -19,17 +19,18 @@ Floats = NDArray[np.float64]
 COVARIATES = "covariates"
 # Made from the document itself: log(1 + number of tokens that are not white space).
 LOG_LENGTH = "log_length"
-# Standard deviations that a covariate may lie from its mean.
+# Largest distance of a covariate from its mean, in standard deviations.
 LARGEST = 1e6
 
 
 def read_covariates(docs: Sequence[Doc], names: Sequence[str], component: str) -> Floats:
     """Read the covariates of documents.
 
-    docs (Sequence[Doc]): With `doc.user_data["covariates"]`, numbers by name; or read by
-        `nlp.pipe(..., as_tuples=True)` with contexts that have it. None and NaN: unknown.
-    names (Sequence[str]): Which to read; "log_length" is made from the document.
-    component (str): Who asks, for the errors.
+    docs (Sequence[Doc]): Documents with `doc.user_data["covariates"]`, a dict of numbers by name,
+        or with "covariates" in their context in `nlp.pipe(..., as_tuples=True)`. None and NaN are
+        unknown.
+    names (Sequence[str]): Which to read; "log_length" is computed from the document.
+    component (str): Name of the component, for the errors.
     RETURNS (ndarray): Shape (documents, names), NaN where unknown.
     RAISES (ValueError): A document has no such covariate, or it is not a number.
     """
@@ -66,7 +67,7 @@ def _get_covariates(doc: Doc) -> Mapping[str, Any] | None:
 
 
 def copy_covariates(reference: Doc, predicted: Doc) -> None:
-    """Give a document for prediction the covariates that an annotated one has, if it has none."""
+    """Copy covariates from an annotated document to the one for prediction, if that has none."""
     if COVARIATES in reference.user_data:
         predicted.user_data.setdefault(COVARIATES, reference.user_data[COVARIATES])
 
@@ -115,7 +116,7 @@ class CovariateScale:
         return (*self.names, *(f"{name} unknown" for name in self.names if name != LOG_LENGTH))
 
     def __call__(self, docs: Sequence[Doc], component: str) -> Floats:
-        """Read covariates of documents as a model takes them, shape (documents, columns).
+        """Compute a model's input from covariates of documents, shape (documents, columns).
 
         RAISES (ValueError): As `read_covariates`.
         """

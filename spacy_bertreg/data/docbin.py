@@ -12,7 +12,8 @@ def iterate_docs(path: str | Path) -> Iterator[Doc]:
 
     path (str | Path): The file.
     YIELDS (Doc): Its documents, in a vocabulary of their own.
-    RAISES (ValueError, FileNotFoundError): It is missing, has no documents, or is no such file.
+    RAISES (ValueError, FileNotFoundError): The file is missing, has no documents, or is no .spacy
+        file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a .spacy file.")

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and only where nothing of the user's is lost; and hashes."""
+"""Writing files whole or not at all, without losing a user's files; and hashes of files."""
 
 import filecmp
 import hashlib
@@ -16,7 +16,7 @@ PIPELINE_FILES = ("config.cfg", "meta.json", "tokenizer")
 
 
 def write_whole(files: dict[Path, bytes]) -> None:
-    """Write files whole; if one can't be written, all are as they were.
+    """Write files whole; if one can't be written, leave all as they were.
 
     files (dict[Path, bytes]): Path and content of each; missing folders are made.
     RAISES (ValueError): A path is a folder, or lies in a file.
@@ -37,7 +37,7 @@ def write_whole(files: dict[Path, bytes]) -> None:
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """Make a folder beside a path, on the same disk, for what shall be moved there when whole.
+    """Make a folder beside a path, on the same disk, for files to move to that path when complete.
 
     YIELDS (Path): The folder, empty. It is deleted in the end, whatever happens.
     """
@@ -54,11 +54,11 @@ def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) 
 
     Other files there stay. If one can't be moved, all are as they were.
 
-    new (Path): The folder with the new files, in one of `folder_beside`.
-    folder (Path): Where to; made if missing.
-    ours (Collection[str] | None): Paths in `folder` that may be replaced, and are deleted if there
-        is nothing new for them. None if any may be replaced, and none is to be deleted.
-    RAISES (ValueError): Something else is where a new file belongs.
+    new (Path): Folder with the new files, inside a folder made by `folder_beside`.
+    folder (Path): Folder to move them to; made if missing.
+    ours (Collection[str] | None): Paths in `folder` that may be replaced; those without a new file
+        are deleted. None to replace any file, and delete none.
+    RAISES (ValueError): A user's file or a folder is where a new file belongs.
     """
     if not folder.exists():
         new.rename(folder)
@@ -67,7 +67,10 @@ def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) 
     if ours is not None:
         for path in found:
             if path.as_posix() not in ours and (folder / path).exists():
-                raise ValueError(f"{folder / path} is there already, and was not written by this.")
+                raise ValueError(
+                    f"{folder / path} is there already, and no earlier run wrote it. Expected "
+                    "another output folder."
+                )
     kept = new.with_name(f"{new.name}.old")
     changed = [path for path in found if not _is_same(new / path, folder / path)]
     gone = [p for p in map(Path, ours or ()) if p not in found and (folder / p).is_file()]
@@ -84,11 +87,11 @@ def replace_files(new: Path, folder: Path, ours: Collection[str] | None = None) 
 
 
 def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | None] = ()) -> None:
-    """Check files to write, before any work is done. None stands for one not asked for.
+    """Check files to write, before any work is done. None is skipped.
 
     outputs (Iterable[Path | None]): The files.
     inputs (Iterable[str | Path | None]): What is read: files, and folders or packages of pipelines.
-    RAISES (ValueError): One is a folder, lies in a file, is an input, or is there twice.
+    RAISES (ValueError): An output is a folder, lies in a file, is an input, or comes twice.
     """
     seen: list[Path] = []
     read = [Path(path) for path in inputs if path is not None]
@@ -100,7 +103,7 @@ def check_files(outputs: Iterable[Path | None], inputs: Iterable[str | Path | No
             raise ValueError(f"{path} is a folder. Expected a file to write.")
         _check_place(path, read)
         if path.absolute() in seen:
-            raise ValueError(f"{path} is named for two outputs. Expected a file for each.")
+            raise ValueError(f"{path} is named for two outputs. Expected another file for each.")
         seen.append(path.absolute())
 
 
@@ -109,7 +112,7 @@ def check_folder(output: Path, inputs: Iterable[str | Path | None] = ()) -> None
 
     output (Path): The folder.
     inputs (Iterable[str | Path | None]): What is read.
-    RAISES (ValueError): It is a file, lies in one, or is an input.
+    RAISES (ValueError): The output is a file, lies in one, or is an input.
     """
     if output.exists() and not output.is_dir():
         raise ValueError(f"{output} is a file. Expected a folder to write to.")
@@ -122,7 +125,7 @@ def locked(output: Path) -> Iterator[None]:
 
     output (Path): A file or folder. The lock is a hidden file beside it; the system unlocks it if
         the job is killed.
-    RAISES (ValueError): Another job does so now.
+    RAISES (ValueError): Another job is writing this output.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     path = output.with_name(f".{output.name}.lock")
@@ -167,10 +170,10 @@ def _check_place(path: Path, inputs: Sequence[Path]) -> None:
 
 
 def _move_all(moves: Sequence[tuple[Path | None, Path, Path]]) -> None:
-    """Put files in the place of others; if one can't be, put all back.
+    """Replace files by others; if one can't be replaced, put all back.
 
-    moves (Sequence[tuple]): The new file, or None to take the old one away; its place; and where
-        to keep what is there until all is done.
+    moves (Sequence[tuple]): The new file, or None to delete the old one; the path to replace; and
+        where to keep the old file until all is done.
     """
     done: list[tuple[Path, Path]] = []
     try:

@@ -17,11 +17,11 @@ WAYS = ("group", "time", "target")
 
 @dataclass(frozen=True)
 class Fold:
-    """Places of the documents of one fold.
+    """Positions of the documents of one fold. No document is in two of the parts.
 
-    train (ndarray): To learn from.
-    dev (ndarray): To choose the best epoch by. Never in `train`.
-    test (ndarray): To predict. In neither of the others.
+    train (ndarray): Documents to learn from.
+    dev (ndarray): Documents to choose the best epoch on.
+    test (ndarray): Documents to predict.
     """
 
     train: Places
@@ -30,11 +30,11 @@ class Fold:
 
 
 def folds_by_group(groups: Sequence[str], n_folds: int, seed: int) -> Places:
-    """Assign whole groups to folds of like size, at random.
+    """Assign whole groups to folds of similar size, at random.
 
-    Groups come in order of size, the largest first. Each goes to one of the folds that have room
-    for it, drawn at random, or else to the emptiest. scikit-learn's GroupKFold always takes the
-    emptiest, so that groups of different sizes have one way to be put together.
+    Groups are assigned from the largest to the smallest. Each goes to a fold drawn at random from
+    those that have room for it, or else to the emptiest. scikit-learn's GroupKFold always takes the
+    emptiest fold, so groups of different sizes are combined in one way only.
 
     groups (Sequence[str]): The group of each document.
     n_folds (int): Number of folds.
@@ -66,14 +66,14 @@ def folds_by_group(groups: Sequence[str], n_folds: int, seed: int) -> Places:
 def folds_by_target(
     values: Sequence[float], groups: Sequence[str], n_folds: int, seed: int
 ) -> Places:
-    """Assign documents to folds with like distributions of a target.
+    """Assign documents to folds in which a target has similar distributions.
 
-    Documents are sorted by the target; of each `n_folds` that follow each other, every fold gets
-    one, at random.
+    Documents are sorted by the target. Of each `n_folds` successive documents, every fold gets one,
+    at random.
 
     values (Sequence[float]): The target, NaN where unknown: these documents are spread, too.
-    groups (Sequence[str]): What must stay together, such as copies of one text; such a group is
-        sorted by its mean.
+    groups (Sequence[str]): The group of each document, such as copies of one text. A group stays
+        in one fold, and is sorted by its mean.
     n_folds (int): Number of folds.
     seed (int): Seed of the draw.
     RETURNS (ndarray): For each document the fold that predicts it, from 0.
@@ -83,7 +83,7 @@ def folds_by_target(
     _check_number(len(unique), n_folds, "different documents")
     means = pd.Series(np.asarray(values, dtype=float)).groupby(codes).mean().to_numpy()
     rng = np.random.default_rng(seed)
-    # Equal values, too, are to be drawn at random.
+    # Equal values are in random order, too.
     shuffled = rng.permutation(len(unique))
     order = shuffled[np.argsort(means[shuffled], kind="stable")]
     fold_of_group = np.empty(len(unique), dtype=int)
@@ -94,7 +94,7 @@ def folds_by_target(
 
 
 def folds_by_time(dates: pd.Series, n_folds: int) -> Places:
-    """Cut documents into periods of like size, of which all but the first are predicted.
+    """Cut documents into periods of similar size, of which all but the first are predicted.
 
     dates (Series): The date of each document.
     n_folds (int): Number of periods to predict.
@@ -130,13 +130,13 @@ def make_folds(
     """Make the folds of one repeat.
 
     by (str): "group", "time" (each period is predicted from those before it) or "target".
-    n_folds (int): Number of folds, 2 or more; by time 1 or more.
+    n_folds (int): Number of folds, 2 or more; with "time", 1 or more.
     seed (int): Seed of all draws.
-    dev (float): Share of the training documents to choose the best epoch by: whole groups, or by
-        time the last.
-    groups (Sequence[str]): What must stay together, except by time.
+    dev (float): Share of the training documents to choose the best epoch on: whole groups or, with
+        "time", the latest documents.
+    groups (Sequence[str]): The group of each document, which stays whole; not used with "time".
     values (Sequence[float]): The target to stratify by, NaN where unknown.
-    times (Sequence): The date of each document; only by time.
+    times (Sequence): The date of each document; used only with "time".
     ids (Sequence[str]): The documents' names, for the errors.
     RETURNS (list[Fold]): The folds.
     RAISES (ValueError): Wrong settings, or too few documents.
@@ -144,7 +144,7 @@ def make_folds(
     if by not in WAYS:
         raise ValueError(f"by is {by!r}. Expected one of {', '.join(WAYS)}.")
     if n_folds < (1 if by == "time" else 2):
-        raise ValueError(f"folds is {n_folds}. Expected 2 or more.")
+        raise ValueError(f"folds is {n_folds}. Expected 2 or more (by time, 1 or more).")
     if not 0 < dev < 1:
         raise ValueError(f"dev is {dev}. Expected a share between 0 and 1.")
     if by == "time":
@@ -186,7 +186,7 @@ def _read_dates(times: Sequence[Any], ids: Sequence[str]) -> pd.Series:
 
 
 def _last_share(dates: pd.Series, share: float) -> NDArray[np.bool_]:
-    """Find the last documents: about so many, with all of their first date."""
+    """Find the latest documents: about this share, with all documents of their first date."""
     ordered = dates.sort_values(ignore_index=True)
     first = ordered[min(round(len(dates) * (1 - share)), len(dates) - 1)]
     if first == ordered[0]:

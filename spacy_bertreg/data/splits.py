@@ -16,10 +16,10 @@ SPLITS = ("train", "dev", "test")
 def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) -> np.ndarray:
     """Draw train, dev and test at random, keeping groups whole.
 
-    scikit-learn's GroupShuffleSplit draws shares of groups, not of documents, and two sets.
+    scikit-learn's GroupShuffleSplit draws only two sets, and shares of groups, not of documents.
 
     groups (Sequence[str]): The group of each document.
-    shares (Sequence[float]): Wished shares of documents; met as closely as the groups allow.
+    shares (Sequence[float]): Shares of the documents, met as closely as the groups allow.
     seed (int): Seed of the draw.
     RETURNS (ndarray): "train", "dev" or "test" for each document.
     RAISES (ValueError): Shares that are negative or don't sum to 1, or a split without documents.
@@ -44,13 +44,14 @@ def split_by_group(groups: Sequence[str], shares: Sequence[float], seed: int) ->
 
 
 def split_by_date(dates: pd.Series, dev_from: str, test_from: str) -> np.ndarray:
-    """Train on what comes before dev, and test on what comes last.
+    """Split by date: train before dev, and dev before test.
 
     dates (Series): The date of each document, in UTC.
-    dev_from (str): First date of dev; what is earlier is in train.
+    dev_from (str): First date of dev; earlier documents are in train.
     test_from (str): First date of test.
     RETURNS (ndarray): "train", "dev" or "test" for each document.
-    RAISES (ValueError): No dates, in the wrong order, or a split without documents.
+    RAISES (ValueError): `dev_from` or `test_from` is no date, they are in the wrong order, or a
+        split would have no documents.
     """
     limits = parse_dates(pd.Series([dev_from, test_from]))
     for name, value, limit in zip(("dev", "test"), (dev_from, test_from), limits, strict=True):
@@ -65,8 +66,8 @@ def split_by_date(dates: pd.Series, dev_from: str, test_from: str) -> np.ndarray
     for name, span in zip(SPLITS, spans, strict=True):
         if name not in split:
             raise ValueError(
-                f"The split {name!r} would be empty: there is no document {span}. Their dates go "
-                f"from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}."
+                f"The split {name!r} would be empty: there is no document {span}. Documents are "
+                f"dated from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}."
             )
     return split
 
@@ -93,7 +94,7 @@ def order_by_group(docs: Sequence[Doc], seed: int) -> list[int]:
 
     docs (Sequence[Doc]): The documents; one without a group is a group of its own.
     seed (int): Seed of the draw.
-    RETURNS (list[int]): The documents' places, from 0.
+    RETURNS (list[int]): The documents' positions, from 0.
     """
     groups = [str(doc.user_data.get("group", place)) for place, doc in enumerate(docs)]
     codes, unique = pd.factorize(np.array(groups, dtype=object))

@@ -1,4 +1,4 @@
-"""Texts that are longer than spaCy lets through."""
+"""Texts longer than spaCy's limit."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from spacy.language import Language
 def any_length(nlp: Language) -> Iterator[None]:
     """Let a pipeline read texts of any length inside of this context.
 
-    spaCy's limit is for components that take memory by length; ours read long texts in parts.
+    spaCy's limit is for components whose memory grows with length; ours read long texts in parts.
     """
     max_length = nlp.max_length
     nlp.max_length = sys.maxsize
@@ -22,9 +22,9 @@ def any_length(nlp: Language) -> Iterator[None]:
 
 
 def long_texts_v1(max_length: int = 10**9) -> Callable[[Language], Language]:
-    """Let a pipeline take longer texts than spaCy's 1,000,000 characters, in every command.
+    """Raise spaCy's limit of 1,000,000 characters a text, for every command.
 
-    `spacy evaluate` reads the limit nowhere else.
+    `spacy evaluate` has no setting of its own for it.
 
     max_length (int): Number of characters. Mind the memory that other components in the pipeline
         take, such as a parser.

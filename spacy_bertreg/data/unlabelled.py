@@ -16,7 +16,7 @@ class UnlabelledText:
     """A text without observed values.
 
     text (str): The text; empty if there is none.
-    group (str | None): What it belongs to, as texts of one author; None if that is not known.
+    group (str | None): Its group, such as its author; None if unknown.
     user_data (dict): Its covariates under "covariates", if it has any.
     """
 
@@ -30,12 +30,11 @@ def read_unlabelled(
 ) -> list[UnlabelledText]:
     """Read texts from a .spacy file or a table. Observed values in them are ignored.
 
-    path (str | Path): A .spacy file, of which groups and covariates are read, too, or a table, see
-        `read_table`.
+    path (str | Path): A .spacy file, read with groups and covariates, or a table, see `read_table`.
     column (str): A table's column of texts.
     covariates (Sequence[str]): A table's columns of covariates.
     RETURNS (list[UnlabelledText]): The texts.
-    RAISES (ValueError, FileNotFoundError, ImportError): It can't be read, or lacks a column.
+    RAISES (ValueError, FileNotFoundError, ImportError): The file can't be read, or lacks a column.
     """
     path = Path(path)
     if path.suffix.lower() == ".spacy":

@@ -9,7 +9,7 @@ from spacy.training import Example
 
 Floats = NDArray[np.float64]
 
-# Key of `example.reference.user_data`. Not in `cats`, which hold targets and nothing else.
+# Key of `example.reference.user_data`. Not in `cats`, which hold only targets.
 WEIGHT = "weight"
 
 
@@ -39,7 +39,7 @@ def training_weights(examples: Iterable[Example], component: str) -> Floats:
     """Read the weights of all training examples of a component.
 
     RETURNS (ndarray): Their `document_weights`.
-    RAISES (ValueError): As there, or all weights are 0.
+    RAISES (ValueError): As `document_weights`, or all weights are 0.
     """
     weights = document_weights(examples)
     if not weights.any():

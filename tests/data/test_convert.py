@@ -187,7 +187,7 @@ DAYS = {"day": ["2016-01-01", "2016-02", "2016-03-05 23:59:59.5"]}
         (
             DAYS,
             {"time": "day", "dev_from": "2016-02", "test_from": "2017-01"},
-            "'test' would be empty: there is no document from 2017-01. Their dates go from "
+            "'test' would be empty: there is no document from 2017-01. Documents are dated from "
             "2016-01-01 to 2016-03-05",
         ),
         ({"part": ["train", "dev", "Test"]}, {"split_column": "part"}, "row 3, .* found 'Test'"),
@@ -353,9 +353,9 @@ def test_a_language_says_what_it_takes(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(spacy, "blank", blank)
-        with pytest.raises(ImportError, match="language 'ja' takes another package: Japanese supp"):
+        with pytest.raises(ImportError, match="language 'ja' needs another package: Japanese supp"):
             convert(path, tmp_path, targets=["rating"], lang="ja")
-    with pytest.raises(ValueError, match="spaCy has no language 'qx'. Expected a code as en, de"):
+    with pytest.raises(ValueError, match="spaCy has no language 'qx'. Expected a code such as"):
         convert(path, tmp_path, targets=["rating"], lang="qx")
     assert not (tmp_path / "train.spacy").exists()
 

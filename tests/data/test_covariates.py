@@ -80,7 +80,7 @@ def test_convert_keeps_covariates_and_weights(dataset):
 def test_convert_refuses_what_is_no_covariate(dataset):
     with pytest.raises(ValueError, match="column 'text': found 'tw?"):
         convert(dataset / "table.csv", dataset, targets=["y"], covariates=["text"])
-    with pytest.raises(ValueError, match="made from the document"):
+    with pytest.raises(ValueError, match="computed from the document"):
         convert(dataset / "table.csv", dataset, targets=["y"], covariates=["log_length"])
 
 

@@ -79,7 +79,7 @@ def test_only_our_own_are_deleted_or_replaced(tmp_path):
     write(folder, {**OLD, "old/e": "5", "old/mine": "y"})
     with folder_beside(folder) as temporary:
         write(temporary / "new", NEW)
-        with pytest.raises(ValueError, match="sub/c is there already, and was not written by this"):
+        with pytest.raises(ValueError, match="sub/c is there already, and no earlier run wrote it"):
             replace_files(temporary / "new", folder, ours=["a", "b", "old/e"])
         assert content(folder) == {**OLD, "old/e": "5", "old/mine": "y"}
         replace_files(temporary / "new", folder, ours=["a", "b", "sub/c", "old/e", "none"])

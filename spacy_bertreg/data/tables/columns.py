@@ -10,16 +10,16 @@ from numpy.typing import ArrayLike
 
 from .decimals import AMBIGUOUS, detect_decimal, parse_number
 
-# What is a date; whether there is such a day is for pandas to say.
+# The form of a date; pandas checks that there is such a day.
 ISO_DATE = r"\d{4}-\d{2}(-\d{2}([T ].+)?)?"
 YEAR = r"\d{4}(\.0)?"
-A_DATE = "a date as 2016-01-31, 2016-01-31 12:00 or 2016-01, or a year in all rows"
+A_DATE = "a date such as 2016-01-31, 2016-01-31 12:00 or 2016-01, or a year in all rows"
 # What Windows' quotation marks and dashes become when they are read as latin-1.
 CONTROL = re.compile("[\x80-\x9f]")
 
 
 def check_columns(table: pd.DataFrame, columns: Iterable[str | None], path: Path) -> None:
-    """Check that a table has columns; None stands for one not asked for."""
+    """Check that a table has columns; None is skipped."""
     for column in columns:
         if column is not None and column not in table.columns:
             raise ValueError(
@@ -34,7 +34,7 @@ def check_cells(column: pd.Series, wrong: ArrayLike, path: Path, expected: str) 
     wrong (ArrayLike): For each cell, whether it is wrong.
     path (Path): The table's file, for the error.
     expected (str): What a cell should be, for the error.
-    RAISES (ValueError): One is; the error names the row, counted from 1 below the header.
+    RAISES (ValueError): A cell is wrong; the error names the row, counted from 1 below the header.
     """
     rows = np.flatnonzero(wrong)
     if len(rows):
@@ -58,7 +58,7 @@ def check_unique(names: Sequence[str], column: pd.Series, path: Path) -> None:
 def require_texts(column: pd.Series, path: Path) -> list[str]:
     """Get a column's texts.
 
-    RAISES (ValueError): A cell is no text, or empty, or has half a character.
+    RAISES (ValueError): A cell is no text, is empty, or has half a character.
     """
     wrong = [not isinstance(value, str) or not value.strip() for value in column]
     check_cells(column, wrong, path, "a text")
@@ -68,7 +68,7 @@ def require_texts(column: pd.Series, path: Path) -> list[str]:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Tell whether a text has half a character: a surrogate, as only pairs of UTF-16 may be."""
+    """Tell whether a text has half a character: a surrogate, valid only in pairs in UTF-16."""
     try:
         text.isascii() or text.encode()
     except UnicodeEncodeError:
@@ -77,10 +77,10 @@ def has_lone_surrogate(text: str) -> bool:
 
 
 def control_warning(n_texts: int) -> str:
-    """Say that so many texts have characters of `CONTROL`."""
+    """Warn that this many texts have characters of `CONTROL`."""
     return (
-        f"{n_texts:,} texts have control characters (U+0080 to U+009F), as quotation marks of "
-        "Windows become that are read as latin-1. Is the encoding cp1252?"
+        f"{n_texts:,} texts have control characters (U+0080 to U+009F). Windows' quotation marks "
+        "become such characters when they are read as latin-1. Is the encoding cp1252?"
     )
 
 
@@ -120,7 +120,7 @@ def parse_numbers(column: pd.Series, path: Path, decimal: str | None = None) -> 
     path (Path): The table's file, for the errors.
     decimal (str | None): Decimal sign, see `TableOptions`.
     RETURNS (list[float]): The numbers; NaN where nothing, or UNKNOWN, is written.
-    RAISES (ValueError): A cell is no finite number, or may be one of two.
+    RAISES (ValueError): A cell is no finite number, or its comma is ambiguous.
     """
     if decimal is None:
         decimal, doubtful = detect_decimal(column)

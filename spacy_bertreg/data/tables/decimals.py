@@ -8,8 +8,8 @@ import pandas as pd
 
 UNKNOWN = {"", "na", "nan", "n/a", "null", "none"}
 AMBIGUOUS = (
-    "--decimal, as the comma may be a decimal sign or group thousands: with --decimal . 1,234 is "
-    "one thousand and more, with --decimal , it is little more than one"
+    "--decimal, because the comma may be a decimal sign or group thousands: with --decimal . 1,234 "
+    "is more than a thousand, with --decimal , it is little more than one"
 )
 # Numbers by their decimal sign, with thousands grouped by the other sign or not at all.
 WRITTEN = {
@@ -23,8 +23,8 @@ def parse_number(value: Any, decimal: str | None = None) -> float:
 
     value (Any): What a cell holds.
     decimal (str | None): Decimal sign, "." or ","; None for a point, and no groups of thousands.
-    RETURNS (float): The number; NaN where nothing, or UNKNOWN, is written, or pandas' NA, and
-        infinite where it is no number.
+    RETURNS (float): The number; NaN for an empty cell, pandas' NA and words of UNKNOWN; infinity
+        for anything else.
     """
     try:
         if value is None or value is pd.NA or str(value).strip().lower() in UNKNOWN:
@@ -44,11 +44,11 @@ def parse_number(value: Any, decimal: str | None = None) -> float:
 
 
 def detect_decimal(column: pd.Series) -> tuple[str | None, int | None]:
-    """Tell a column's decimal sign by all of its cells, so that none is guessed.
+    """Find a column's decimal sign from all of its cells.
 
-    column (Series): With numbers, of which some may be written as text.
-    RETURNS (tuple[str | None, int | None]): The sign, None if no number has a comma; and the place
-        of a cell that leaves it open, if any does.
+    column (Series): Numbers, some of which may be written as text.
+    RETURNS (tuple[str | None, int | None]): The sign, or None if no number has a comma; and the
+        position of an ambiguous cell, or None if there is none.
     """
     texts = [value.strip() if isinstance(value, str) else "" for value in column]
     signed = {

@@ -42,7 +42,7 @@ class TableOptions:
             found = SEPARATORS.get(self.separator, self.separator)
             if len(found) != 1 or found in '"\r\n':
                 raise ValueError(
-                    f"--separator is {self.separator!r}. Expected one character, as ; or tab."
+                    f"--separator is {self.separator!r}. Expected one character, such as ; or tab."
                 )
             object.__setattr__(self, "separator", found)
 
@@ -52,13 +52,13 @@ def resolve_encoding(encoding: str) -> str:
     try:
         return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     except LookupError as error:
-        raise ValueError(f"The encoding is {encoding!r}. Expected one as utf-8.") from error
+        raise ValueError(f"The encoding is {encoding!r}. Expected one such as utf-8.") from error
 
 
 def table_kind(path: Path) -> str:
     """Tell a table's kind, one of `KINDS`, by its file's name.
 
-    RAISES (ValueError): It is none of these.
+    RAISES (ValueError): The name has another ending.
     """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     if ending[1:] in TEXT_KINDS:
@@ -74,7 +74,7 @@ def table_kind(path: Path) -> str:
 def check_output_kind(path: Path) -> str:
     """Tell the kind of a table to write by its file's name.
 
-    RAISES (ValueError): It is none of `KINDS`, or one that is only read.
+    RAISES (ValueError): The kind is none of `KINDS`, or one that is only read.
     """
     kind = table_kind(path)
     if kind in WHOLE_KINDS:

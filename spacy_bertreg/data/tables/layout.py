@@ -15,7 +15,7 @@ NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 # Rows that are looked at to tell the separator.
 SAMPLE = 200
-# So many of them must have as many fields as the header; some rows may be wrong.
+# Share of them that must have as many fields as the header; some rows may be wrong.
 FITTING = 0.9
 
 
@@ -23,7 +23,7 @@ FITTING = 0.9
 class Layout:
     """How a CSV or TSV file is laid out.
 
-    separator (str): Between fields.
+    separator (str): Character between fields.
     quoted (bool): Whether fields may stand in quotation marks.
     skip (int): Lines before the header.
     columns (list[str]): Names in the header, without empty ones at its end.
@@ -63,8 +63,8 @@ def find_layout(path: Path, kind: str, options: TableOptions) -> Layout:
     kind (str): "csv" or "tsv".
     options (TableOptions): What is known about it.
     RETURNS (Layout): Its layout.
-    RAISES (ValueError): It has no header, or one with a name that comes twice; or it can be read
-        with several separators.
+    RAISES (ValueError): The file has no header, its header has a name twice, or it can be read with
+        several separators.
     """
     with TextFile(path, options.encoding) as file_:
         declared = DECLARED.fullmatch(next(iter(file_), "").rstrip("\r\n"))
@@ -118,8 +118,8 @@ class _Reader:
     def detect_separator(self, usual: str) -> str:
         """Find what separates the fields of the header and of most rows below it.
 
-        usual (str): What should, by the file's name.
-        RAISES (ValueError): It may be one or the other.
+        usual (str): The separator that the file's name suggests.
+        RAISES (ValueError): Several separators fit.
         """
         candidates = {}
         for separator in dict.fromkeys((usual, *NAMES)):
@@ -151,10 +151,10 @@ class _Reader:
         return any(f.startswith('"') for row in rows for f in row.values or ())
 
     def is_quoted(self, separator: str) -> bool:
-        """Tell whether quotation marks are around fields, in all rows, as programs write them.
+        """Tell whether quotation marks enclose fields, in all rows, as programs write them.
 
-        Programs close each, double those inside, and quote each field with one inside. People put
-        them into fields as they like.
+        Programs close each mark, double marks inside a field, and quote each field that has one.
+        Marks that people typed follow no such rule.
         """
         n_fields = None
         for row in self.records(separator, quoted=True):
@@ -175,7 +175,7 @@ class _Reader:
         return True
 
     def count_columns(self, columns: list[str], separator: str, quoted: bool) -> int:
-        """Count columns without those at the end that have no name and hold nothing."""
+        """Count columns, leaving out those at the end that have no name and hold nothing."""
         n_kept = len(columns)
         while n_kept and not columns[n_kept - 1].strip():
             n_kept -= 1

@@ -11,7 +11,7 @@ from .kinds import TableOptions, table_kind
 from .layout import find_layout
 from .records import Record, TextFile, json_records, suggest_encoding
 
-# Package that reads a kind of table, and the extra of this package that has it.
+# Package that reads a kind of table, and our extra that installs it.
 PACKAGES = {
     "parquet": ("pyarrow", "parquet"),
     "xlsx": ("openpyxl", "tables"),
@@ -20,7 +20,7 @@ PACKAGES = {
 }
 # Integers up to here are exact in files that keep all numbers as floats.
 LARGEST_EXACT = 2**53
-UNQUOTED = " Quotation marks are read as ordinary characters; else: --quoting quoted."
+UNQUOTED = " Quotation marks are read as ordinary characters; to change this: --quoting quoted."
 
 
 def read_table(path: Path, options: TableOptions | None = None) -> pd.DataFrame:
@@ -32,8 +32,8 @@ def read_table(path: Path, options: TableOptions | None = None) -> pd.DataFrame:
     RETURNS (DataFrame): Its rows; those of a CSV or TSV file as text, those of a JSONL file as
         Python's numbers and texts. `attrs["notes"]` says what was detected, and `attrs["labels"]`
         has the labels of values of .dta and .sav, by column.
-    RAISES (ValueError, FileNotFoundError, ImportError): It can't be read as what its name says, or
-        takes another package.
+    RAISES (ValueError, FileNotFoundError, ImportError): The file is missing, is not of the kind
+        that its name says, or needs another package.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a table of texts and numbers.")
@@ -63,7 +63,7 @@ def lines_note(n_lines: int, n_rows: int) -> str:
         return ""
     return (
         f"{n_lines:,} lines below the header are {n_rows:,} rows: fields in quotation marks have "
-        "line breaks, or lines are blank (else: --quoting none)"
+        "line breaks, or lines are blank (if not: --quoting none)"
     )
 
 
@@ -98,7 +98,7 @@ def _read_fields(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
                 raise _record_error(path, options, record, message)
             rows.append(record.values)
             n_lines += record.n_lines
-    # As text: what is a number, and what is missing, is for the columns to say.
+    # As text: `columns` decides what is a number, and what is missing.
     table = pd.DataFrame(rows, columns=layout.columns, dtype=str)
     table.attrs["notes"] = list(filter(None, [*layout.notes, lines_note(n_lines, len(rows))]))
     return table
@@ -117,7 +117,7 @@ def _read_binary(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
     except ImportError as error:
         package, extra = PACKAGES[kind]
         raise ImportError(
-            f"Reading {path} takes {package}: pip install 'spacy-bertreg[{extra}]'"
+            f"Reading {path} needs {package}: pip install 'spacy-bertreg[{extra}]'"
         ) from error
     except (ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"Can't read {path}: {error}.") from error
@@ -125,7 +125,7 @@ def _read_binary(path: Path, kind: str, options: TableOptions) -> pd.DataFrame:
 
 def _read_parquet(path: Path, options: TableOptions) -> pd.DataFrame:
     table = pd.read_parquet(path)
-    # pandas takes columns that it wrote as an index for no columns.
+    # pandas does not count columns that it wrote as an index.
     named = [name for name in table.index.names if name is not None and name not in table]
     return table.reset_index(named) if named else table
 
@@ -155,7 +155,7 @@ def _read_excel(path: Path, options: TableOptions) -> pd.DataFrame:
 
 
 def _read_labelled(path: Path, options: TableOptions) -> pd.DataFrame:
-    """Read .dta or .sav: missing where a code says so, whole numbers as such, labels beside."""
+    """Read .dta or .sav: codes for missing as missing, whole numbers as such, labels in `attrs`."""
     import pyreadstat
 
     read = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav

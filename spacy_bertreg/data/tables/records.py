@@ -1,4 +1,4 @@
-"""Rows of text files: CSV, TSV and JSONL, whatever is wrong with some of them."""
+"""Rows of CSV, TSV and JSONL files, even if some rows are wrong."""
 
 import codecs
 import csv
@@ -15,10 +15,10 @@ from typing import Any
 
 from .kinds import resolve_encoding
 
-# The csv module's own limit, 131,072 characters, is less than a book or a long report has. But a
-# quote that nothing closes would take in the rest of the file.
+# The csv module's own limit, 131,072 characters, is less than a book or a long report has. Without
+# a limit, a quotation mark that is never closed would take in the rest of the file.
 LONGEST_QUOTED = 2**27
-# What stands for bytes that are no characters.
+# Stand for bytes that are no characters.
 ESCAPED = re.compile("[\udc00-\udcff]+")
 # 0x80 to 0x9f that Windows-1252 has characters for, most of them quotation marks and dashes; in
 # latin-1 all of them are control characters.
@@ -32,13 +32,13 @@ Row = tuple[list[str] | None, str]
 class Record:
     """A row of a text file.
 
-    line (int | None): On which line it begins, from 1.
-    raw (str): What is there, without the end of line; a byte that is no character as \\xff.
+    line (int | None): Number of the line where it begins, from 1.
+    raw (str): Its text, without the line end; a byte that is no character as \\xff.
     values (list[str] | dict[str, Any] | None): Its fields, if it can be read.
-    reason (str): Why it can't be.
-    data (bytes | None): What is there, if not all are characters.
-    undecodable (str): If so, where and what.
-    n_lines (int): How many lines it takes, with the blank ones before it.
+    reason (str): Why it can't be read.
+    data (bytes | None): Its bytes, if some are no characters.
+    undecodable (str): Which bytes are no characters, and where.
+    n_lines (int): Number of its lines, with the blank ones before it.
     """
 
     line: int | None
@@ -51,7 +51,7 @@ class Record:
 
 
 class TextFile:
-    """Lines of a text file, gzipped or not, with their ends.
+    """Lines of a text file, gzipped or not, with their line ends.
 
     Bytes that are no characters become lone surrogates.
     """
@@ -92,7 +92,7 @@ def csv_records(
     """Read the rows of a CSV or TSV file, the header too.
 
     file_ (TextFile | StringIO): The file, or a text in memory, made with `newline=""`.
-    delimiter (str): Between fields.
+    delimiter (str): Character between fields.
     quoted (bool): Whether fields may stand in quotation marks.
     skip (int): Number of lines to leave out first.
     YIELDS (Record): Each row that is not blank.
@@ -119,7 +119,7 @@ def _quoted_rows(lines: "_Lines", delimiter: str) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         row: Row
-        # The limit is the whole program's: others count on it.
+        # The limit is the whole program's: set it back for others.
         limit = csv.field_size_limit(LONGEST_QUOTED)
         try:
             row = next(reader), ""
@@ -128,7 +128,7 @@ def _quoted_rows(lines: "_Lines", delimiter: str) -> Iterator[Row]:
         except csv.Error as error:
             row = None, str(error)
             if lines.is_at_end or "limit" in str(error):
-                # Of a quote that nothing closes, only its own line is at fault.
+                # A quotation mark that is never closed spoils only its own line.
                 lines.give_back()
         finally:
             csv.field_size_limit(limit)
@@ -164,7 +164,7 @@ class _Lines:
         return line
 
     def give_back(self) -> None:
-        """Give all back that was taken, but the first line."""
+        """Give back all lines that were taken, except the first."""
         self._returned.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
         del self.taken[1:]
@@ -190,7 +190,7 @@ def suggest_encoding(path: Path, encoding: str) -> str:
     """Say what to do about a file's bytes that are no characters; empty if there are none.
 
     path (Path): A text file.
-    encoding (str): That it was read in.
+    encoding (str): The encoding that it was read in.
     """
     with TextFile(path, encoding) as file_:
         lines = (line for line in file_ if not line.isascii())
@@ -200,13 +200,13 @@ def suggest_encoding(path: Path, encoding: str) -> str:
     with TextFile(path, "latin-1") as file_:
         start = next(iter(file_), "")
     if start.startswith(BYTE_ORDER_MARKS) and "16" not in encoding:
-        return "It begins as UTF-16 does: --encoding utf-16."
+        return "It begins like UTF-16: --encoding utf-16."
     controls = {byte for byte in found if 0x80 <= byte < 0xA0}
     if "16" in encoding or "32" in encoding or not controls <= WINDOWS:
-        return "Where it is in another encoding, name it with --encoding."
+        return "If it is in another encoding, name it with --encoding."
     if controls:
-        return "It looks as if Windows had written it: --encoding cp1252."
-    return "Where it is in another encoding, name it, as --encoding latin-1."
+        return "It looks like a file from Windows: --encoding cp1252."
+    return "If it is in another encoding, name it, such as --encoding latin-1."
 
 
 def _make_record(line: int, raw: str, values: Any, reason: str, encoding: str) -> Record:
@@ -221,7 +221,7 @@ def _make_record(line: int, raw: str, values: Any, reason: str, encoding: str) -
     if isinstance(values, list):
         field = next(n for n, value in enumerate(values, start=1) if ESCAPED.search(value))
         undecodable += f", in field {field}"
-    # With an order of bytes named: else each part would begin with a byte order mark.
+    # Name the byte order: otherwise each part would begin with a byte order mark.
     name = codecs.lookup(encoding).name
     codec = f"{name}-le" if name in ("utf-16", "utf-32") else encoding
     data = b"".join(
@@ -242,5 +242,5 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + b) for b in error.object[error.start : error.end]), error.end
 
 
-# Python's own "surrogateescape" stops at bytes below 0x80, as half a character of UTF-16 may have.
+# Python's "surrogateescape" fails for bytes below 0x80, which half a character of UTF-16 may have.
 codecs.register_error("spacy-bertreg.escape", _escape)

@@ -49,7 +49,7 @@ def test_rows_between_two_quotation_marks_stay(tmp_path):
 
 
 def test_tsv_that_is_read_without_quotation_marks_says_so_in_errors(tmp_path):
-    with pytest.raises(ValueError, match="row 1 has 3 fields. Expected 2.* else: --quoting quoted"):
+    with pytest.raises(ValueError, match="row 1 has 3 fields. Expected 2.* --quoting quoted"):
         read(tmp_path, 'text\ty\n"One"\tTwo\t1\n"Thr"ee\t2\n', "a.tsv")
 
 
@@ -66,7 +66,7 @@ def test_tsv_as_programs_write_it(tmp_path):
     pd.testing.assert_frame_equal(found, table.astype(found.dtypes))
     assert found.attrs["notes"] == [
         "6 lines below the header are 5 rows: fields in quotation marks have line breaks, or lines "
-        "are blank (else: --quoting none)"
+        "are blank (if not: --quoting none)"
     ]
 
 
@@ -140,7 +140,7 @@ def test_convert_says_what_it_found(tmp_path):
     assert summary.attrs["notes"] == [
         "The fields are separated by semicolon",
         "4 lines below the header are 3 rows: fields in quotation marks have line breaks, or lines "
-        "are blank (else: --quoting none)",
+        "are blank (if not: --quoting none)",
         "The numbers of 'y' have a decimal comma",
     ]
     assert summary["max"].tolist() == ["3.000"]

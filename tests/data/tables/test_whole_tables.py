@@ -109,7 +109,7 @@ def test_damaged_files_and_missing_packages(tmp_path, monkeypatch, ending):
         read_table(path)
     for name in ("openpyxl", "pyreadstat"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"Reading .* takes .*'spacy-bertreg\[tables\]'"):
+    with pytest.raises(ImportError, match=r"Reading .* needs .*'spacy-bertreg\[tables\]'"):
         read_table(path)
 
 
