@@ -14,14 +14,14 @@ TITLES = {TOP: "above the blocks", UNUSED: "not used"}
 
 
 def has_weights(nlp: Language) -> bool:
-    """Say whether the pipeline has a transformer, and its weights."""
+    """Tell whether the pipeline has a transformer with weights."""
     models = find_transformers(nlp)
     return bool(models) and all(model.transformer is not None for model in models.values())
 
 
 def count_trained_tensors(nlp: Language) -> int:
-    """Count the tensors of the pipeline's transformers that have learned so far, a training's
-    adapters as one more."""
+    """Count the tensors of the pipeline's transformers that have learned so far. The adapters of a
+    training count as one."""
     shims = [get_shim(model) for model in find_transformers(nlp).values()]
     return sum(len(s.trained) + len(s.list_adapters()) for s in shims if hasattr(s, "trained"))
 
@@ -33,12 +33,12 @@ def find_transformers(nlp: Language) -> Mapping[str, Any]:
 
 
 def get_shim(model: Any) -> Any:
-    """Get what holds the Hugging Face model of a transformer's model."""
+    """Get the shim that holds the Hugging Face model of a transformer's model."""
     return model.layers[0].shims[0]
 
 
 def own_parameters(model: Any) -> Iterator[tuple[str, Any]]:
-    """List a transformer's parameters by the names that they have without adapters."""
+    """List a transformer's own parameters, under their names without adapters."""
     adapters = getattr(get_shim(model), "adapters", {})
     for name, parameter in model.transformer.named_parameters():
         if name not in adapters:
@@ -93,7 +93,7 @@ def _title(block: Block) -> str:
 
 
 def count_head(component: Any, width: int) -> int:
-    """Count a head's parameters; those of an untrained one as for one target."""
+    """Count a head's parameters; an untrained head counts as one for a single target."""
     sizes = [
         node.get_param(name).size
         for node in component.model.walk()

@@ -1,4 +1,4 @@
-"""From epochs to the steps in which spaCy counts."""
+"""Convert epochs to the steps in which spaCy counts."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from spacy.language import Language
 from spacy.util import dot_to_object, resolve_dot_names
 from thinc.api import Config
 
-# Up to so many epochs, the dev set is scored twice an epoch, else once.
+# Up to this many epochs, the dev set is scored twice an epoch, otherwise once.
 FEW_EPOCHS = 5
 WARMUP_SHARE = 0.1
 
 
 def epoch_settings(config: Config, epochs: int) -> dict[str, Any]:
-    """Compute how many steps make so many epochs of the training corpus.
+    """Compute the settings that train for a number of epochs.
 
     config (Config): A config of spaCy, interpolated.
     epochs (int): 1 or more.
@@ -26,7 +26,7 @@ def epoch_settings(config: Config, epochs: int) -> dict[str, Any]:
         raise ValueError(f"epochs is {epochs}. Expected 1 or more.")
     if not learns_by_steps(config):
         raise ValueError(
-            "A dictionary_regressor learns when it is initialized, once. Expected no epochs."
+            "A dictionary_regressor learns once, when it is initialized. Expected no epochs."
         )
     steps = _steps_per_epoch(config)
     settings = {
@@ -39,11 +39,11 @@ def epoch_settings(config: Config, epochs: int) -> dict[str, Any]:
 
 
 def is_solved(nlp: Language) -> bool:
-    """Say whether the initialization of a pipeline has solved all that it would learn in steps.
+    """Tell whether initialization has already solved all that a pipeline would learn in steps.
 
     nlp (Language): An initialized pipeline, with the config of its training.
-    RETURNS (bool): False, too, where the training has other texts than the initialization had, as
-        in a stream or with an augmenter, or where a callback may unfreeze something.
+    RETURNS (bool): Also False if training has other texts than initialization (a stream or an
+        augmenter), or if a callback may unfreeze something.
     """
     config = nlp.config.interpolate()
     training = config["training"]
@@ -65,7 +65,7 @@ def _is_frozen(component: Any) -> bool:
 
 
 def learns_by_steps(config: Config) -> bool:
-    """Tell whether a pipeline learns in steps, and not when it is initialized, as a dictionary."""
+    """Tell whether a pipeline learns in steps. A dictionary learns when it is initialized."""
     factories = {config["components"][name].get("factory") for name in config["nlp"]["pipeline"]}
     return factories != {"dictionary_regressor"}
 

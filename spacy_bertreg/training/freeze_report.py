@@ -31,12 +31,13 @@ class FreezeReport:
 
     freeze (list[Freeze | None]): The setting of each training so far; for an untrained pipeline,
         the setting in the config; None for a stock transformer.
-    is_trained (bool): Whether the counts are of what has learned, and not of what would.
+    is_trained (bool): Whether the counts are of parameters that have learned, not of those that
+        would.
     frozen_components (list[str]): The pipeline's components in [training] frozen_components.
     blocks (DataFrame): For each block from the bottom up, for LoRA adapters, and each head:
         `block`, `parameters` (number), `trainable` (number that learns or has learned), `share` (0
-        to 1). Parameters without a part in the prediction, as a BERT's pooler, do not learn: "not
-        used". Adapters are apart also when they are merged into the weights of blocks.
+        to 1). Parameters that the prediction does not use, such as BERT's pooler, do not learn:
+        "not used". Adapters have a row of their own, even if merged into the weights of blocks.
     changes (DataFrame | None): For each tensor of the transformer that the base weights have:
         `tensor`, `changed` (bool), `largest` change of an element, `relative` change of the norm.
         None if not compared.
@@ -99,16 +100,16 @@ def freeze_report(
     base: str | None = None,
     overrides: dict[str, Any] | None = None,
 ) -> FreezeReport:
-    """Report what a training with a config lets learn, or what of a saved pipeline has learned.
+    """Report which parameters a config lets learn, or which have learned in a saved pipeline.
 
     source (str | Path): A config file, or a trained pipeline's folder or package.
     verify (bool): Whether to compare a trained pipeline's transformer with its base weights.
     base (str | None): Folder or Hugging Face name of the base weights; None for the transformer's
         `name` in the config.
     overrides (dict[str, Any] | None): Settings to override in a config, by dotted name.
-    RETURNS (FreezeReport): The report. Heads of a config count as for one target.
-    RAISES (ValueError): There is no transformer, its weights can't be read, or a config is to be
-        verified.
+    RETURNS (FreezeReport): The report. A config's heads count as heads for a single target.
+    RAISES (ValueError, FileNotFoundError): There is no transformer, its weights can't be read, or a
+        config is to be verified.
     """
     if Path(source).suffix == ".cfg":
         if verify:
@@ -126,13 +127,14 @@ def freeze_report(
 
 
 def get_freeze_report(nlp: Language, *, planned: bool = False) -> FreezeReport:
-    """Report what of a pipeline has learned, or would learn if it has not been trained.
+    """Report which parameters of a pipeline have learned or, if it is untrained, would learn.
 
     nlp (Language): A pipeline whose transformer has its weights.
-    planned (bool): Whether to report what the next training lets learn, whatever came before.
+    planned (bool): Whether to report what the next training lets learn, even if the pipeline has
+        been trained.
     RETURNS (FreezeReport): The report, without a comparison with the base weights.
-    RAISES (ValueError, ImportError): It has no transformer; or it is to learn with LoRA, and peft
-        is not installed.
+    RAISES (ValueError, ImportError): The pipeline has no transformer; or it is to learn with LoRA,
+        and peft is not installed.
     """
     models = find_transformers(nlp)
     if not models:
@@ -198,12 +200,12 @@ def compare_with_base(report: FreezeReport, nlp: Language, base: str | None = No
     name, trained = next(iter(find_transformers(nlp).items()))
     base = base or _config(nlp, name)["name"]
     try:
-        # What a checkpoint lacks, transformers draws at random, anew each time.
+        # transformers draws weights that a checkpoint lacks at random, anew each time.
         model, found = AutoModel.from_pretrained(base, output_loading_info=True)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"Can't load the base weights {base!r}, with which the transformer is to be compared. "
-            f"Expected a folder or a Hugging Face name; --base takes another. {error}"
+            f"Can't load the base weights {base!r} to compare the transformer with. Expected a "
+            f"folder or a Hugging Face name; --base names another. {error}"
         ) from error
     before, missing = dict(model.named_parameters()), set(found["missing_keys"])
     rows, not_in_base = [], []

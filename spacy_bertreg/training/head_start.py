@@ -1,5 +1,5 @@
-"""What a linear head starts from, for each loss: a linear regression, and constants that make its
-outputs what the loss takes them for.
+"""Starting values of a linear head for each loss: a linear regression, and offsets of the outputs
+that suit the loss.
 
 For another loss of several outputs, register a function with `working_response` and one with
 `starting_offsets`.
@@ -22,12 +22,12 @@ from .losses import (
 
 Floats = NDArray[np.float64]
 
-# Least standard deviation of the residuals, in those of the target.
+# Smallest standard deviation of the residuals, in standard deviations of the target.
 SMALLEST = 1e-3
 
 
 def is_exact(loss: Loss) -> bool:
-    """Say whether a linear regression is all that a linear head can learn with a loss."""
+    """Tell whether linear regression is the best that a linear head can learn with a loss."""
     return type(loss) is SquaredLoss
 
 
@@ -37,7 +37,7 @@ def working_response(loss: Loss, gold: Floats) -> Floats | None:
 
     loss (Loss): The loss.
     gold (ndarray): Observed values on the model's scale.
-    RETURNS (ndarray | None): Of the same shape; None for a loss that is not known to predict by its
+    RETURNS (ndarray | None): Values of the same shape; None for a loss that may not predict by its
         first output.
     """
     return gold if loss.n_outputs == 1 and not loss.log_link else None
@@ -45,7 +45,7 @@ def working_response(loss: Loss, gold: Floats) -> Floats | None:
 
 @working_response.register
 def _(loss: PoissonLoss, gold: Floats) -> Floats:
-    # The logarithm of counts that may be 0: gold is a multiple of the mean, which stays at 0.
+    # A logarithm for counts that may be 0. Gold is divided by its mean, so the mean maps to 0.
     return np.log((1 + gold) / 2)
 
 
@@ -57,7 +57,7 @@ def _(loss: Loss, gold: Floats) -> Floats:
 
 @singledispatch
 def starting_offsets(loss: Loss, gold: Floats, fitted: Floats, weights: Floats) -> Floats:
-    """Get what to add to the outputs (fitted, 0, 0, ...) of all documents.
+    """Get the constants to add to the outputs (fitted, 0, 0, ...) of all documents.
 
     loss (Loss): The loss.
     gold (ndarray): Observed values on the model's scale, shape (documents,).
@@ -75,7 +75,7 @@ def _(loss: AbsoluteLoss, gold: Floats, fitted: Floats, weights: Floats) -> Floa
 
 @starting_offsets.register
 def _(loss: PoissonLoss, gold: Floats, fitted: Floats, weights: Floats) -> Floats:
-    # The mean of the predictions is then that of the observed values.
+    # Makes the mean of the predictions that of the observed values.
     observed, predicted = weights @ gold, weights @ loss.point(fitted[:, None])
     return np.array([np.log(max(float(observed), 1e-9) / float(predicted))])
 

@@ -39,7 +39,7 @@ class Job:
         the steps that the config has.
     docs (dict[str, Sequence[Doc]]): Documents for `paths.train` and `paths.dev`, under "train" and
         "dev"; empty for those that the config names.
-    title (str): What it is, for people; by default its name.
+    title (str): Its title in messages; by default its name.
     """
 
     name: str
@@ -63,12 +63,12 @@ def train_all(
     """Train models, each in a folder of its own.
 
     jobs (Iterable[Job]): The trainings. The next is taken when there is room for it.
-    root (Path): Where their folders are made. What is in them already is deleted.
+    root (Path): Where their folders are made. Files that are already in these are deleted.
     gpu_id (int): GPU, or -1 for the CPU.
     code (Path | None): Python file that Ray's workers import first; here it has been imported.
     engine (str): "local" to train one after the other, or "ray" to train side by side, each on a
         GPU or on as many cores as this process uses. Then configs, data and `root` must be on
-        storage that all machines see. Numbers are the same.
+        storage that all machines see. Results are the same.
     silent (bool): Whether to print nothing, and to leave the state of the global random number
         generators as it was.
     YIELDS (tuple[Job, Path]): Each training as soon as it is done, and its folder, with model-best
@@ -106,7 +106,7 @@ def train_in_process(
     overrides: dict[str, Any],
     gpu_id: int,
 ) -> None:
-    """Train one model here and silently.
+    """Train one model in this process, silently.
 
     config (Path), seed (int), epochs (int | None), overrides (dict[str, Any]): See `Job`.
     output (Path): Folder for model-best and model-last.
@@ -118,8 +118,8 @@ def train_in_process(
 
 
 def train_config(path: Path, output: Path, gpu_id: int, overrides: dict[str, Any]) -> None:
-    """Train as `spacy train` does, but stop after the first evaluation where the initialization
-    has solved all there is to learn. Raise a ValueError where `spacy train` would end the program.
+    """Train as `spacy train` does, but stop after the first evaluation if initialization has solved
+    all there is to learn. Raise a ValueError where `spacy train` would end the program.
     """
     try:
         setup_gpu(gpu_id)
@@ -132,7 +132,7 @@ def train_config(path: Path, output: Path, gpu_id: int, overrides: dict[str, Any
         output.mkdir(parents=True, exist_ok=True)
         patience, is_done = nlp.config["training"]["patience"], is_solved(nlp)
         if is_done:
-            # Unlike max_steps, no schedule depends on it.
+            # No schedule depends on patience, as one may on max_steps.
             nlp.config["training"]["patience"] = 1
         train_nlp(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
     except SystemExit as error:
@@ -145,8 +145,8 @@ def train_config(path: Path, output: Path, gpu_id: int, overrides: dict[str, Any
 
 
 def load_config(path: Path, overrides: dict[str, Any]) -> Config:
-    """Read a config, interpolated. Raise an error if it is missing, or no config with these
-    overrides."""
+    """Read a config with overrides, interpolated. Raise an error if it is missing, or wrong with
+    these overrides."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. Expected a config of spaCy.")
     try:
@@ -204,7 +204,7 @@ def _command(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Print nothing, and put the global random number generators back in the end."""
+    """Print nothing, and restore the global random number generators at the end."""
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         with redirect_stdout(io.StringIO()):

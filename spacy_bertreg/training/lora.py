@@ -19,7 +19,7 @@ class Lora:
     (W + alpha / rank · B A) x. A and B learn; B begins at 0.
 
     rank (int): Number of rows of A, and of columns of B.
-    alpha (float): Scale of the adapters, times the rank.
+    alpha (float): Scale of the adapters, multiplied by the rank.
     targets (tuple[str, ...] | None): Names of the linear layers that get adapters, as "query": the
         last part of the module's name, or more of it. None for the default of the architecture.
     dropout (float): Share of the adapters' input that is dropped in training.
@@ -34,10 +34,11 @@ class Lora:
 def check_lora(lora: Mapping[str, Any] | None, freeze: Freeze) -> Lora | None:
     """Check a setting as far as possible without a model.
 
-    lora (Mapping[str, Any] | None): The setting; what it lacks has its default. None for none.
+    lora (Mapping[str, Any] | None): The setting; missing keys get their defaults. None for no
+        adapters.
     freeze (Freeze): The setting `freeze` beside it.
     RETURNS (Lora | None): The setting.
-    RAISES (ValueError): It has an unknown key or a wrong value, or not all is frozen beside it.
+    RAISES (ValueError): It has an unknown key or a wrong value, or `freeze` is not "all".
     """
     if lora is None:
         return None
@@ -69,7 +70,7 @@ def check_lora(lora: Mapping[str, Any] | None, freeze: Freeze) -> Lora | None:
 
 
 def name_without_adapters(name: str) -> str:
-    """Get the name that a model's parameter has where it has no adapter beside it."""
+    """Get a parameter's name in the model without adapters."""
     return name.replace(f"{WRAPPED}.", ".")
 
 

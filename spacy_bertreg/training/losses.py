@@ -1,4 +1,4 @@
-"""Losses of numbers: one function gives the values and their gradient.
+"""Regression losses: one function returns the values and their gradient.
 
 Targets are on the model's scale (`targets/scale.py`). Outputs of zero stand for "no evidence":
 their prediction is the training mean, or, for losses of medians, about the median.
@@ -55,10 +55,11 @@ class Loss(ABC):
         return outputs[..., 0]
 
     def spread(self, outputs: Floats) -> Floats | None:
-        """Get how far values are expected to lie from the prediction, relative to other documents.
+        """Get the expected distance of values from the prediction, relative to other documents.
 
         outputs (ndarray): The model's outputs, shape (..., n_outputs).
-        RETURNS (ndarray | None): On the model's scale, shape (...); None if the loss predicts none.
+        RETURNS (ndarray | None): Distances on the model's scale, shape (...); None if the loss
+            predicts none.
         """
         return None
 
@@ -195,14 +196,14 @@ class PinballLoss(Loss):
         """Make the loss of some quantiles.
 
         levels (Sequence[float]): Ascending, between 0 and 1, with 0.5, which is the prediction.
-        RAISES (ValueError): The levels are others.
+        RAISES (ValueError): They are not ascending, not between 0 and 1, or lack 0.5.
         """
         self.levels = tuple(levels)
         ascending = list(self.levels) == sorted({level for level in levels if 0 < level < 1})
         if not ascending or 0.5 not in self.levels:
             raise ValueError(
                 f"quantiles is {list(levels)} in the loss spacy-bertreg.pinball.v1. Expected "
-                "ascending numbers between 0 and 1, one of them 0.5, as [0.05, 0.5, 0.95]."
+                "ascending numbers between 0 and 1, one of them 0.5, such as [0.05, 0.5, 0.95]."
             )
         self.n_outputs = len(self.levels)
         normal = np.array([NormalDist().inv_cdf(level) for level in self.levels])
@@ -231,7 +232,7 @@ class PinballLoss(Loss):
         return np.concatenate([lowest, lowest + np.cumsum(steps, axis=-1)], axis=-1)
 
     def outputs(self, quantiles: Floats) -> Floats:
-        """Get the outputs that stand for quantiles, of which no two come closer than 0.001.
+        """Get the outputs for given quantiles, which are kept at least 0.001 apart.
 
         quantiles (ndarray): Ascending, shape (levels,).
         RETURNS (ndarray): Shape (levels,).
@@ -279,6 +280,6 @@ def pinball_v1(quantiles: list[float] = [0.05, 0.5, 0.95]) -> Loss:  # noqa: B00
 
     quantiles (list[float]): Ascending, between 0 and 1, with 0.5, which is the prediction.
     RETURNS (Loss): The loss.
-    RAISES (ValueError): The quantiles are others.
+    RAISES (ValueError): They are not ascending, not between 0 and 1, or lack 0.5.
     """
     return PinballLoss(quantiles)

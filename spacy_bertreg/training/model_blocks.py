@@ -24,22 +24,22 @@ N_PIECES = 8
 
 
 def find_blocks(model: nn.Module) -> dict[str, Block]:
-    """Find where each parameter lies, from the autograd graph of one forward pass. Parameters are
-    used if the last hidden state depends on them; those of them that the top block's output does
-    not depend on lie above all blocks, as the final layer norm of ModernBERT or GPT-2. The more
-    parameters lie below a block, the higher it is; a decoder's blocks come above its encoder's.
+    """Find where each parameter lies, from the autograd graph of one forward pass. A parameter is
+    used if the last hidden state depends on it. A used parameter lies above all blocks if the top
+    block's output does not depend on it, such as the final layer norm of ModernBERT or GPT-2. A
+    block is higher the more parameters lie below it; a decoder's blocks come above its encoder's.
 
     model (Module): A Hugging Face model. It is not changed, and no random number is drawn.
     RETURNS (dict[str, str | int]): For each parameter's name, the number of its block, from 0 at
-        the bottom; "blocks (shared)"; "top" above all blocks; "unused" without a part in the last
-        hidden state, as a BERT's pooler; or "embeddings" for parameters that come before the blocks
-        or serve them all, as relative positions.
+        the bottom; "blocks (shared)"; "top" above all blocks; "unused" if the last hidden state
+        does not depend on it, such as BERT's pooler; or "embeddings" for parameters that come
+        before the blocks or serve them all, such as relative positions.
     RAISES (ValueError): The model can't read word pieces.
     """
     names = [name for name, _ in model.named_parameters()]
     prefixes = list(dict.fromkeys(p for name in names if (p := _block_prefix(name)) is not None))
     used, below = _trace(model, prefixes)
-    # Modules that are never called, as a list of blocks, have no output.
+    # Modules that are never called, such as a list of blocks, have no output.
     order = sorted(prefixes, key=lambda prefix: len(below.get(prefix, ())))
     numbers = {prefix: number for number, prefix in enumerate(order)}
     below_top = (below.get(order[-1]) if order else None) or used
@@ -50,8 +50,8 @@ def find_blocks(model: nn.Module) -> dict[str, Block]:
 
 
 def takes_segments(model: nn.Module) -> bool:
-    """Whether a Hugging Face model takes `token_type_ids`. ModernBERT and DistilBERT don't, though
-    their tokenizer may give some."""
+    """Tell whether a Hugging Face model takes `token_type_ids`. ModernBERT and DistilBERT don't,
+    though their tokenizers may return them."""
     return "token_type_ids" in signature(model.forward).parameters
 
 

@@ -1,4 +1,4 @@
-"""Which settings override which of several configs."""
+"""Settings that override some of several configs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +14,12 @@ def overrides_by_config(
 ) -> dict[str, dict[str, Any]]:
     """Sort settings by the configs that they override.
 
-    A setting is for each config that has it or, if none does, for each that has its section. One
-    that begins with a config's name is for that one alone, as `full.training.dropout`.
+    A setting overrides each config that has it or, if none does, each that has its section. A
+    setting that begins with a config's name, such as `full.training.dropout`, is for it alone.
 
-    configs (Mapping[str, Path]): By name, configs of spaCy.
+    configs (Mapping[str, Path]): Configs of spaCy, by name.
     overrides (Mapping[str, Any]): Settings by dotted name.
-    RETURNS (dict[str, dict[str, Any]]): By the configs' names.
+    RETURNS (dict[str, dict[str, Any]]): Each config's settings, by its name.
     RAISES (ValueError, FileNotFoundError): A config can't be read, one is named like a section, or
         no config has the section of a setting.
     """
@@ -28,7 +28,7 @@ def overrides_by_config(
         for other, config in read.items():
             if name in config:
                 raise ValueError(
-                    f"A model is named {name!r}, as a section of {configs[other]}. Expected "
+                    f"A model is named {name!r}, like a section of {configs[other]}. Expected "
                     "another name, so that overrides are clear."
                 )
     settings = {name: set(dict_to_dot(config)) for name, config in read.items()}
@@ -68,7 +68,7 @@ def _read(path: Path) -> Config:
 
 
 def _has_section(config: Mapping[str, Any], key: str) -> bool:
-    """Tell whether the setting of this dotted name would stand in a section that is there."""
+    """Tell whether a config has the section of a setting, given by its dotted name."""
     section: Any = config
     for part in key.split(".")[:-1]:
         section = section.get(part) if isinstance(section, Mapping) else None

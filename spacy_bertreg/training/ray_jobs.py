@@ -10,10 +10,10 @@ import torch
 try:
     import ray
 except ImportError as error:
-    raise ImportError("engine = 'ray' takes Ray: pip install 'spacy-bertreg[ray]'") from error
+    raise ImportError("engine = 'ray' needs Ray: pip install 'spacy-bertreg[ray]'") from error
 
 Key = TypeVar("Key", bound=Hashable)
-# So much of what a training printed is shown if it fails.
+# Number of characters shown of what a failed training printed.
 SHOWN = 2000
 
 
@@ -22,12 +22,12 @@ def run_on_ray(
 ) -> Iterator[Key]:
     """Run commands as tasks of Ray, each with one GPU, or as many cores as torch uses here.
 
-    commands (Iterable[tuple[Key, list[str]]]): What to run, one training each, taken as there is
-        room for it.
-    use_gpu (bool): Whether each takes a GPU.
-    silent (bool): Whether to keep what they print, to show it if one fails.
-    YIELDS (Key): That of each command, as soon as it is done.
-    RAISES (ValueError): One failed. The others are stopped.
+    commands (Iterable[tuple[Key, list[str]]]): Key and command of each training. The next is taken
+        when there is room for it.
+    use_gpu (bool): Whether each training takes a GPU.
+    silent (bool): Whether to hide what trainings print, unless one fails.
+    YIELDS (Key): The key of each command, as soon as it is done.
+    RAISES (ValueError): A training failed. The others are stopped.
     """
     n_threads = torch.get_num_threads()
     needs: dict[str, float] = {"num_gpus": 1} if use_gpu else {"num_cpus": n_threads}
@@ -35,7 +35,7 @@ def run_on_ray(
     if started:
         ray.init(log_to_driver=not silent, include_dashboard=False)
     resource, amount = ("GPU", 1) if use_gpu else ("CPU", n_threads)
-    # A cluster that grows by demand must see that there is more than it can run.
+    # A cluster that grows by demand must see more tasks than it can run.
     most = 2 * max(1, int(ray.cluster_resources().get(resource, 0) // amount))
     remote = ray.remote(_run).options(**needs, max_retries=0)
     remaining = iter(commands)
@@ -61,8 +61,8 @@ def run_on_ray(
 
 
 def _run(command: list[str], folder: str, n_threads: int, silent: bool) -> tuple[int, str]:
-    # Ray gives a worker as many threads as the task has cores, where none are said; numbers are the
-    # same only with the same number of them.
+    # By default Ray gives a worker as many threads as the task has cores. Results are the same only
+    # with the same number of threads.
     environment = {**os.environ, "OMP_NUM_THREADS": str(n_threads)}
     done = subprocess.run(  # noqa: S603 - our own
         command,

@@ -31,7 +31,7 @@ def train_resumably(
     engine: str = "local",
     on_progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Train models silently, and take from each what is to be kept.
+    """Train models silently, and keep a result of each.
 
     jobs (Sequence[Job]): The trainings, with different names.
     finish (Callable): Gets a job and its model-best, and returns what JSON can hold.
@@ -43,7 +43,7 @@ def train_resumably(
     gpu_id (int), code (Path | None), engine (str): See `train_all`.
     on_progress (Callable | None): Gets a line about each training when it begins.
     RETURNS (dict[str, Any]): By the jobs' names, what `finish` returned, as read from JSON.
-    RAISES (ValueError): A training failed, the folder holds other things, or a run of other
+    RAISES (ValueError): A training failed, or the folder holds other files or a run with other
         settings.
     """
     _begin(folder, settings, jobs)
@@ -55,7 +55,7 @@ def train_resumably(
     }
     tell = on_progress or (lambda line: None)
     if done:
-        tell(f"going on after {len(done)} of {len(jobs)} trainings")
+        tell(f"continuing after {len(done)} of {len(jobs)} trainings")
 
     title = ""
 
@@ -102,7 +102,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def holds_run(folder: Path, settings: Mapping[str, Any]) -> bool:
-    """Tell whether a run of these settings has begun in a folder."""
+    """Tell whether a run with these settings has begun in a folder."""
     return is_ours(folder) and not describe_changes(_read_settings(folder)["settings"], settings)
 
 
@@ -121,13 +121,13 @@ def clear(folder: Path) -> None:
 
 
 def _begin(folder: Path, settings: Mapping[str, Any], jobs: Sequence[Job]) -> None:
-    """Write what the run is, or check that it is the one that was killed."""
+    """Write the run's settings, or check that the folder's run has the same."""
     if not is_ours(folder):
         found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         if found - {f"{SETTINGS}.new"}:
             raise ValueError(
-                f"{folder} holds other files: it has no {SETTINGS}, as a run that was stopped "
-                "leaves. Expected a new or empty folder."
+                f"{folder} holds other files: it has no {SETTINGS}, which a stopped run leaves. "
+                "Expected a new or empty folder."
             )
         folder.mkdir(parents=True, exist_ok=True)
         names = [job.name for job in jobs]

@@ -23,20 +23,19 @@ def fit_ridge(
     *,
     least_std: float = 1e-12,
 ) -> tuple[Floats, Floats, Floats]:
-    """Fit linear regressions with a squared penalty on the coefficients of the standardized
-    features (Hoerl & Kennard 1970, Technometrics 12:55-67), the penalty chosen for each target by
-    leaving out one document at a time (Allen 1974, Technometrics 16:125-127). Generalized
-    cross-validation, which approximates that, can choose next to no penalty where there are about
-    as many features as documents.
+    """Fit ridge regressions on standardized features (Hoerl & Kennard 1970, Technometrics
+    12:55-67). The penalty is chosen for each target by leave-one-out cross-validation (Allen 1974,
+    Technometrics 16:125-127). Generalized cross-validation, an approximation, can choose almost no
+    penalty if there are about as many features as documents.
 
     features (ndarray): Shape (documents, features).
     targets (ndarray): Shape (documents, targets), NaN where unknown.
     weights (ndarray): How much each document counts, shape (documents,); 0 for not at all.
-    penalties (ndarray): To choose from, as shares of the number of documents.
-    least_std (float): Features whose standard deviation is not above it count as constants.
+    penalties (ndarray): Penalties to choose from, as shares of the number of documents.
+    least_std (float): Features with a standard deviation up to this count as constants.
     RETURNS (tuple[ndarray, ndarray, ndarray]): Coefficients for features as they are, shape
         (features, targets); intercepts, shape (targets,); the chosen penalties, shape (targets,).
-        Zeros for a target that no document knows.
+        Coefficients and intercept are 0 for a target that is unknown in all documents.
     """
     fits = [_fit_target(features, target, weights, penalties, least_std) for target in targets.T]
     coefficients, intercepts, chosen = zip(*fits, strict=True)

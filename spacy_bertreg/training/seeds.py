@@ -1,8 +1,8 @@
-"""Train a config once a seed as `spacy train` does, and keep the best on the dev set as model-best.
+"""Train a config as `spacy train` does, once for each seed, and keep the best on the dev set.
 
 OUTPUT/seed-N holds model-best, model-last and log.jsonl of seed N, OUTPUT/model-best a copy of the
-best. OUTPUT changes when all are trained. train_seeds.json in it lists the files that were written:
-a later run replaces these, and no others.
+best. OUTPUT changes only when all are trained. train_seeds.json in it lists the files that were
+written: a later run replaces these, and no others.
 """
 
 import json
@@ -32,7 +32,7 @@ def train_seeds(
     engine: str = "local",
     progress_bar: bool = False,
 ) -> dict[int, float]:
-    """Train a config once a seed.
+    """Train a config once for each seed.
 
     config (Path): A config of spaCy.
     output (Path): Folder for the pipelines, new, empty, or of an earlier run.
@@ -45,8 +45,8 @@ def train_seeds(
     engine (str): "local" to train one seed after the other, or "ray" to train side by side, each on
         a GPU or on as many cores as this process uses. Then config, data and `output` must be on
         storage that all machines see.
-    progress_bar (bool): Whether to draw one to the next evaluation.
-    RETURNS (dict[int, float]): By seed, the best R² on the dev set, -inf where none is defined.
+    progress_bar (bool): Whether to show a progress bar up to the next evaluation.
+    RETURNS (dict[int, float]): The best R² on the dev set by seed, -inf where none is defined.
     RAISES (ValueError, OSError): Wrong input, or a training failed. `output` is as it was before.
     """
     overrides = dict(overrides or {})
@@ -85,7 +85,7 @@ def train_seeds(
         shutil.copytree(folders[best] / "model-best", new / "model-best")
         files = [path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()]
         (new / LIST).write_text(json.dumps({"files": sorted(files)}, indent=1), encoding="utf-8")
-        # Seeds of an earlier run would be compared with these.
+        # Seeds that an earlier run left would be compared with these.
         replace_files(new, place, ours)
     return scores
 
@@ -93,15 +93,15 @@ def train_seeds(
 def _read_list(folder: Path) -> list[str]:
     """Read which files in a folder an earlier run wrote.
 
-    RAISES (ValueError): It holds something, and no list of such files, or is a file.
+    RAISES (ValueError): The folder holds files and no list of them, or is a file.
     """
     check_folder(folder)
     path = folder / LIST
     if not path.is_file():
         if folder.exists() and any(folder.iterdir()):
             raise ValueError(
-                f"{folder} holds other files: it has no {LIST}, as an earlier run leaves. Expected "
-                "a new or empty folder, or one of such a run."
+                f"{folder} holds other files: it has no {LIST}, which an earlier run leaves. "
+                "Expected a new or empty folder, or one of such a run."
             )
         return []
     try:

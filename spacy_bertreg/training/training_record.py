@@ -43,8 +43,8 @@ class TrainingRecord:
         self._since = time.monotonic()
 
     def add(self, docs: Iterable[Doc], component: str) -> None:
-        """Record an update, and warn once where more new texts have come up than scales were
-        learned from.
+        """Record an update, and warn once if the texts that are new since the scales were learned
+        outnumber those that they were learned from.
 
         docs (Iterable[Doc]): The batch.
         component (str): Name of the component, for the warning.
@@ -58,10 +58,10 @@ class TrainingRecord:
             self._has_warned = True
             warnings.warn(
                 f"Component {component!r} learned the scale of its targets and covariates from "
-                f"{self._n_scaled_on:,} texts, and has now been trained on {n_new:,} others. Where "
-                "these are of another kind, expected nlp.initialize with all or a random sample of "
-                "them: with max_epochs = -1 it gets the first 100, and a pipeline that is trained "
-                "further keeps its scale.",
+                f"{self._n_scaled_on:,} texts, and has now been trained on {n_new:,} others. If "
+                "these are of another kind, call nlp.initialize with all of them or a random "
+                "sample: with max_epochs = -1 it gets the first 100 texts, and a pipeline that is "
+                "trained further keeps its scale.",
                 stacklevel=2,
             )
 

@@ -10,8 +10,8 @@ from .freezing import Block, Freeze, count_blocks
 
 def gradual_unfreezing_v1(steps_per_block: int) -> Callable[[Language, dict[str, Any]], None]:
     """Train the head alone at first, then one more block after each `steps_per_block` steps, from
-    the top down, and the embeddings last (Howard & Ruder 2018, section 3.3). What `freeze` names
-    stays frozen.
+    the top down, and the embeddings last (Howard & Ruder 2018, section 3.3). Parameters that
+    `freeze` names stay frozen.
 
     steps_per_block (int): Number of steps between two blocks, as [training] max_steps counts them.
     RETURNS (Callable): For [training.before_update].

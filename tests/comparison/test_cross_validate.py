@@ -147,7 +147,7 @@ def test_a_stopped_run_goes_on(finished, data, tmp_path):
     lines.clear()
     frame = cross_validate(data, MODELS, tmp_path / "out", on_progress=stop, **settings)
     assert lines[:2] == [
-        "going on after 2 of 6 trainings",
+        "continuing after 2 of 6 trainings",
         "training 3 of 6: ridge, repeat 1, fold 2",
     ]
     assert len(lines) == 5
@@ -179,12 +179,12 @@ def test_only_a_model_that_is_new_is_trained(finished, data, tmp_path):
     ridge = cross_validate(
         data, {"ridge": DICTIONARY}, tmp_path / "out", overrides=GIVEN, **settings
     )
-    assert lines == ["going on after 3 of 3 trainings"]
+    assert lines == ["continuing after 3 of 3 trainings"]
     pd.testing.assert_frame_equal(ridge, finished[1].drop(columns="cased"))
     lines.clear()
     cross_validate(data, MODELS, tmp_path / "out", overrides=SETTINGS, **settings)
     assert lines == [
-        "going on after 3 of 6 trainings",
+        "continuing after 3 of 6 trainings",
         *(f"training {2 * fold} of 6: cased, repeat 1, fold {fold}" for fold in (1, 2, 3)),
     ]
     # As if all had been trained.

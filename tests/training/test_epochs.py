@@ -57,7 +57,7 @@ def test_wrong_epochs(tmp_path):
         epoch_settings(config, 0)
     with pytest.raises(ValueError, match="corpora.train. holds no documents"):
         epoch_settings(config, 1)
-    with pytest.raises(ValueError, match="learns when it is initialized, once. Expected no epochs"):
+    with pytest.raises(ValueError, match="learns once, when it is initialized. Expected no epochs"):
         epoch_settings(load(tmp_path, "dictionary", 4), 1)
 
 

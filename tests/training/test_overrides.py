@@ -44,7 +44,7 @@ def test_settings_go_where_they_fit(overrides, expected):
         ),
         (CONFIGS, {f"full.{READOUT}": 1}, r"has no section \[components.dictionary_regressor\]"),
         (CONFIGS, {"full.dropout": 1}, r"has no section \[\]"),
-        ({"training": CONFIGS["full"]}, {}, "A model is named 'training', as a section"),
+        ({"training": CONFIGS["full"]}, {}, "A model is named 'training', like a section"),
     ],
 )
 def test_settings_that_fit_nowhere(configs, overrides, message):
