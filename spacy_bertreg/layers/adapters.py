@@ -22,13 +22,13 @@ MORE_TARGETS = {"distilbert": ["q_lin", "v_lin"], "modernbert": ["Wqkv"], "mpnet
 
 
 def add_adapters(model: Any, lora: Lora, blocks: Mapping[str, Block]) -> dict[str, str]:
-    """Put new adapters into a model, which still computes what it did. A is drawn from torch's
+    """Put new adapters into a model, without a change in what it computes: A is drawn from torch's
     random numbers, B is 0.
 
     model (PreTrainedModel): A Hugging Face model without adapters.
     lora (Lora): The setting.
     blocks (Mapping[str, str | int]): Block of each parameter of the model, by name.
-    RETURNS (dict[str, str]): For the name of each adapter's parameter, the name of the parameter
+    RETURNS (dict[str, str]): Names of the adapters' parameters, each with the name of the parameter
         that it will be merged into.
     RAISES (ImportError, ValueError): peft is not installed; a target names no layer of this model,
         or there is no default for its architecture.
@@ -45,7 +45,7 @@ def add_adapters(model: Any, lora: Lora, blocks: Mapping[str, Block]) -> dict[st
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        # In full, so that peft finds these layers and no others.
+        # Full names, so that peft finds only these layers.
         target_modules="|".join(map(re.escape, names)),
         # Conv1D keeps its weights transposed.
         fan_in_fan_out=any(isinstance(linear[name], Conv1D) for name in names),
@@ -61,8 +61,8 @@ def add_adapters(model: Any, lora: Lora, blocks: Mapping[str, Block]) -> dict[st
 
 @contextmanager
 def merged_when_saved(model: nn.Module, adapters: Mapping[str, str]) -> Iterator[None]:
-    """In this context, let `model.state_dict()` give the weights with the adapters merged, under
-    the names that they have without. The model itself is not changed.
+    """In this context, let `model.state_dict()` return the weights with the adapters merged, under
+    their names without adapters. The model itself is not changed.
 
     model (Module): The model.
     adapters (Mapping[str, str]): What `add_adapters` returned; empty without adapters.
@@ -124,7 +124,7 @@ def _import_peft() -> Any:
         import peft
     except ImportError as error:
         raise ImportError(
-            f"Training with {SECTION} takes peft: pip install 'spacy-bertreg[peft]'. Scoring does "
+            f"Training with {SECTION} needs peft: pip install 'spacy-bertreg[peft]'. Scoring does "
             "not."
         ) from error
     return peft

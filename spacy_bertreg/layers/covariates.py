@@ -14,14 +14,14 @@ def with_covariates(layer: Model[list[Doc], Floats2d]) -> Model[list[Doc], Float
     """Append covariates to the documents' vectors.
 
     layer (Model[list[Doc], Floats2d]): Gives each document a vector.
-    RETURNS (Model[list[Doc], Floats2d]): The same with the columns that `set_covariates` named.
+    RETURNS (Model[list[Doc], Floats2d]): The layer, followed by the columns of `set_covariates`.
     """
     attrs: dict[str, Any] = {"scale": {}, "component": ""}
     return Model("with_covariates", forward, layers=[layer], attrs=attrs, dims={"nO": None})
 
 
 def set_covariates(model: Model, scale: CovariateScale, component: str) -> None:
-    """Say which covariates a layer made by `with_covariates` appends. `component` is for errors."""
+    """Set which covariates a layer made by `with_covariates` appends. `component` is for errors."""
     model.attrs["scale"] = scale.to_dict()
     model.attrs["component"] = component
 

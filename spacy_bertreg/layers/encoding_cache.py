@@ -78,8 +78,8 @@ class EncodingCache:
 
 
 def _key(doc: Doc, windows: list[Span]) -> bytes:
-    # By tokens, as the same text can be split otherwise. Hashed, as the ids of a long document take
-    # more memory than its vectors.
+    # By tokens, as the same text can be split differently. Hashed, as the ids of a long document
+    # take more memory than its vectors.
     bounds = [len(doc), *(bound for window in windows for bound in (window.start, window.end))]
     content = np.array(bounds, dtype=np.int64).tobytes() + doc.to_array([ORTH, SPACY]).tobytes()
     return hashlib.blake2b(content, digest_size=32).digest()

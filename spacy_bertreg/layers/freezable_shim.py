@@ -33,8 +33,8 @@ class FreezableShim(HFShim):
     freeze (Freeze): What is frozen; see `frozen_names`.
     cache (EncodingCache): Outputs to reuse while all is frozen.
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
-    backend (Backend): What computes where nothing learns; see `uses_openvino`.
-    lora (Lora | None): Adapters that learn beside what is frozen.
+    backend (Backend): What runs the transformer where nothing learns; see `uses_openvino`.
+    lora (Lora | None): Adapters that learn beside the frozen weights.
 
     Attributes, the first four set by `apply_freeze`, `trained` and `trained_with` saved:
     blocks (dict[str, str | int]): Block of each parameter.
@@ -43,9 +43,9 @@ class FreezableShim(HFShim):
     takes_segments (bool): Whether the transformer takes the segments of word pieces.
     adapters (dict[str, str]): Names of the adapters' parameters that are in place, each with the
         name of the parameter that it is merged into when saved.
-    trained (set[str]): Names of all parameters that have taken a step since the base weights, not
-        of adapters.
-    trained_with (list[Freeze]): The setting of each training.
+    trained (set[str]): Names of all parameters, without adapters, that have been updated since the
+        base weights.
+    trained_with (list[Freeze]): The `freeze` setting of each training.
     is_read_by_token (bool): Whether something has read vectors of single word pieces.
     saves_bfloat16 (bool): Whether matrices are saved in bfloat16, in half of their size.
     """
@@ -96,7 +96,7 @@ class FreezableShim(HFShim):
         `requires_grad`.
 
         also (Freeze): What else to freeze for now.
-        RAISES (ValueError): The setting names nothing of this model.
+        RAISES (ValueError): The setting does not fit this model; see `frozen_names`.
         """
         self.cache.clear()
         self.openvino.drop()
@@ -118,8 +118,8 @@ class FreezableShim(HFShim):
 
     def add_adapters(self) -> None:
         """Put new adapters into the transformer, unless it has some or the setting has none. Called
-        before training, so that scoring does not take peft. What adapters learned before the
-        weights were loaded is in the weights.
+        before training, so that scoring does not need peft. Adapters of an earlier training are
+        merged into the weights that were loaded.
 
         RAISES (ImportError, ValueError): peft is not installed, or the targets are not in this
             model.
@@ -133,9 +133,10 @@ class FreezableShim(HFShim):
     def list_adapters(self, *, planned: bool = False) -> list[dict[str, Any]]:
         """Describe adapters, for JSON.
 
-        planned (bool): Whether to describe those in place, and not those of each training so far.
-        RETURNS (list[dict]): Of the adapters of a training, `rank`, `alpha`, `dropout`, number of
-            `parameters`, and names of the `tensors` that they are merged into.
+        planned (bool): Whether to describe the adapters in place, trained or not, instead of those
+            of each training so far.
+        RETURNS (list[dict]): For the adapters of each training, `rank`, `alpha`, `dropout`, number
+            of `parameters`, and names of the `tensors` that they are merged into.
         """
         done = [] if planned else list(self._merged_adapters)
         if self.lora is None or not self.adapters or not (planned or self._has_trained_adapters):
@@ -203,8 +204,8 @@ class FreezableShim(HFShim):
             self.cache.clear()
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """Update the parameters by the mean of the gradients since the last step, as losses are
-        means over a batch: with accumulate_gradient = k, a batch comes in k passes.
+        """Update the parameters by the mean of the gradients since the last step. Losses are means
+        over a batch, which with accumulate_gradient = k comes in k passes.
 
         optimizer (Optimizer): The optimizer; spacy-bertreg.AdamW.v1 uses torch's fused AdamW.
         """
@@ -269,7 +270,7 @@ class FreezableShim(HFShim):
 
 
 def _frozen_modules(model: nn.Module) -> list[nn.Module]:
-    """Find the modules that have parameters of which none learns."""
+    """Find the modules that have parameters, none of which learns."""
     found = []
     for module in model.modules():
         parameters = list(module.parameters())

@@ -1,4 +1,4 @@
-"""Weights that are stored in half of their size."""
+"""Weights stored in half of their size."""
 
 from io import BytesIO
 
@@ -14,12 +14,12 @@ def round_weights(model: nn.Module) -> None:
 
 
 def store_in_bfloat16(state: bytes) -> bytes:
-    """Convert saved weights. `load_state_dict` converts them back to the type of the model that
-    takes them, so they load like others.
+    """Convert the matrices of saved weights to bfloat16. `load_state_dict` converts them back to
+    the model's type, so they load like others.
 
     state (bytes): A state dict, as `torch.save` writes it.
-    RETURNS (bytes): The same with matrices in bfloat16. Biases and the weights of layer norms stay
-        as they are: they are a hundredth of the size.
+    RETURNS (bytes): The converted state dict. Biases and the weights of layer norms stay as they
+        are: they are a hundredth of the size.
     """
     tensors = torch.load(BytesIO(state), map_location="cpu", weights_only=True)
     halved = {n: t.bfloat16() if _is_matrix(t) else t for n, t in tensors.items()}

@@ -1,7 +1,7 @@
-"""From windows to a transformer's outputs of documents.
+"""Compute a transformer's outputs for documents from their windows.
 
 Where nothing learns, each document gets pooled vectors, which take little memory. All word-piece
-vectors are computed in training, and for components that read them, as spaCy's tagger.
+vectors are computed in training, and for components that read them, such as spaCy's tagger.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ def predict(model: Any, spans: list[list[Span]], *, by_token: bool = False) -> F
     RETURNS (FrozenBatch): The outputs.
     """
     windows = tokenize(model, spans)
-    # What a component has read before, it will read again: then one pass is enough.
+    # A component that has read word-piece vectors will read more: compute them in the same pass.
     if by_token or model.layers[0].shims[0].is_read_by_token:
         return frozen_batch(compute_by_token(model, windows))
     return pooled_batch(model, compute_pooled(model, windows), lambda: windows)
@@ -47,7 +47,7 @@ def pooled_batch(
 
     model (TransformerModel): As for `predict`.
     vectors (Iterable[ndarray]): Pooled vectors of each document, shape (POOLINGS, width).
-    get_windows (Callable): Gets the windows of each document, where something reads all vectors.
+    get_windows (Callable): Gets the windows of each document, if something reads all vectors.
     RETURNS (FrozenBatch): The outputs.
     """
 
@@ -60,7 +60,7 @@ def pooled_batch(
 
 
 def compute_pooled(model: Any, windows: list[list[Window]]) -> NDArray[np.float32]:
-    """Pool each document's word-piece vectors, which are dropped part by part.
+    """Pool each document's word-piece vectors, and drop them part by part.
 
     model (TransformerModel): As for `predict`.
     windows (list[list[Window]]): The windows of each document.
@@ -131,7 +131,8 @@ def learn(
 
     model (TransformerModel): As for `predict`.
     spans (list[list[Span]]): The windows of each document, at least one in all.
-    RETURNS (tuple[FullTransformerBatch, Callable]): The outputs, and what takes their gradient.
+    RETURNS (tuple[FullTransformerBatch, Callable]): The outputs, and a function that takes their
+        gradient.
     """
     windows = tokenize(model, spans)
     flat = [window for doc_windows in windows for window in doc_windows]
@@ -156,7 +157,7 @@ def _transformer_data(model: Any, windows: list[Window], hidden: torch.Tensor) -
 
 
 def no_windows(model: Any) -> PooledData:
-    """Make the outputs of a document without windows. A plain empty TransformerData is one whose
-    outputs were lost when it was saved."""
+    """Make the outputs of a document without windows. A plain empty TransformerData would stand for
+    outputs that were lost when a document was saved."""
     vectors = np.zeros((len(POOLINGS), model.get_dim("nO")), dtype=np.float32)
     return PooledData(vectors, lambda: [TransformerData.empty()], 0)

@@ -1,10 +1,9 @@
 """Pack short windows into rows, so that a transformer learns from them almost without padding.
 
-A training batch has few windows, whose lengths differ much: cut into parts of about the same
-length, a fifth of what is read is padding, and each part makes a gradient of all weights. Here,
-short windows share a row. They attend to themselves alone, and each counts its positions from its
-own start: outputs and gradients are those of windows read one by one (Krell et al. 2021,
-arXiv:2107.02027).
+A training batch has few windows, of very different lengths. Cut into parts of similar length, a
+fifth of the input is padding, and each part computes a gradient of all weights. Here, short windows
+share a row. Each attends only to itself, and counts positions from its own start, so outputs and
+gradients are those of windows read one by one (Krell et al. 2021, arXiv:2107.02027).
 """
 
 from collections.abc import Sequence
@@ -14,15 +13,14 @@ import numpy as np
 
 from .windows import Ints, Window
 
-# Transformers whose code takes positions and, for each pair of word pieces, whether one attends to
-# the other.
+# Transformers that take positions, and an attention mask for each pair of word pieces.
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
-# Rows have the length of the longest window, or one of these if that is longer. A multiple of
-# MULTIPLE, so that there are few shapes.
+# Rows are as long as the longest window, or one of WIDTHS if that is longer. The length is a
+# multiple of MULTIPLE, so that there are few shapes.
 WIDTHS, MULTIPLE = (32, 64, 128), 8
 # Most word pieces in a part, without padding.
 PIECES_AT_ONCE = 1024
-# Cost of another part, in word pieces that take the same time.
+# Cost of starting a part, as the number of word pieces that take the same time.
 STARTING = 128
 # Length of a row at which attention takes as long as everything else.
 ATTENTION = 1024
@@ -32,7 +30,7 @@ class Packed(NamedTuple):
     """Rows that are read together.
 
     windows (list[int]): The windows' numbers.
-    rows, starts (list[int]): The row of each, and its place there.
+    rows, starts (list[int]): The row of each, and where it starts there.
     n_rows, width (int): Shape of the part.
     """
 
@@ -44,7 +42,8 @@ class Packed(NamedTuple):
 
 
 def can_pack(transformer: Any) -> bool:
-    """Say whether a Hugging Face model reads packed windows. On a GPU, packing was not measured."""
+    """Tell whether a Hugging Face model, on a CPU, can read packed windows. On a GPU, packing was
+    not measured."""
     config = transformer.config
     return (
         config.model_type in MODEL_TYPES
@@ -56,20 +55,20 @@ def can_pack(transformer: Any) -> bool:
 
 
 def pack(windows: Sequence[Window], limit: int) -> list[Packed]:
-    """Cut windows, sorted by length, into the parts that take the least time, and fill the rows of
-    each.
+    """Sort windows by length, cut them into the parts that take the least time, and fill the rows
+    of each.
 
     windows (Sequence[Window]): What to read.
-    limit (int): Word pieces that the transformer can read at once, the longest of a row.
+    limit (int): Greatest length of a row: the word pieces that the transformer can read at once.
     RETURNS (list[Packed]): The parts, long windows first.
     """
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
     lengths = np.array([len(windows[i]) for i in order], dtype=np.int64)
     totals = np.concatenate([[0], lengths.cumsum()])
-    # Of a part that begins with each window: the longest rows that it may have.
+    # Possible lengths of the rows of a part that begins with each window.
     multiples = -(-lengths // MULTIPLE) * MULTIPLE
     widths = np.minimum(np.stack([np.maximum(multiples, width) for width in (0, *WIDTHS)]), limit)
-    # For the first so many windows: the least cost, as if rows could be filled up, and the start of
+    # For the first n windows: the least cost, if rows could be filled completely, and the start of
     # their last part.
     costs, starts = np.zeros(len(order) + 1), [0]
     for end in range(1, len(order) + 1):
@@ -118,8 +117,8 @@ def packed_inputs(
     windows (Sequence[Window]): All windows.
     part (Packed): Which are read, and where.
     pad_id (int): The word piece to pad with.
-    padding_position (int | None): Position of padding, where positions are counted from behind it,
-        as in RoBERTa.
+    padding_position (int | None): Position of padding in a model that counts positions from behind
+        it, such as RoBERTa; None for other models.
     RETURNS (dict[str, ndarray]): Arrays of shape (rows, width); the attention mask has the shape
         (rows, width, width).
     """

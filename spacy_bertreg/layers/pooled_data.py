@@ -15,10 +15,10 @@ from .pooling import POOLINGS
 class PooledData(TransformerData):
     """A document's pooled vectors. `model_output`, `wordpieces` and `align`, which have a vector
     for each word piece, are computed for all documents of the batch when one of them is first read.
-    Saved or sent to another process, it is empty.
+    A copy that is saved, or sent to another process, is empty.
     """
 
-    # Those of a dataclass would compute them.
+    # The methods of a dataclass would compute the outputs.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

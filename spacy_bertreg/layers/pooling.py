@@ -1,8 +1,8 @@
 """Pool word-piece vectors into one vector for each window, and these into one for each document.
 
 Word pieces that several windows cover count once: each has the weight 1 / (number of windows). A
-window can be pooled as soon as it is read, so a long document needs memory for its windows' vectors
-alone.
+window can be pooled as soon as it is read, so a long document needs memory only for one vector of
+each window.
 """
 
 import numpy as np
@@ -67,7 +67,7 @@ def window_weights(windows: list[Window]) -> list[NDArray[np.float32]]:
 def alignment_weights(align: Ragged, n_windows: int, n_pieces: int) -> NDArray[np.float32]:
     """Get the weight of each word piece in its document: 1 / the number of windows that cover it.
 
-    align (Ragged): For each token, the places of its word pieces in the windows put end to end, as
+    align (Ragged): For each token, the positions of its word pieces in the concatenated windows, as
         in `TransformerData`.
     n_windows (int): Number of windows.
     n_pieces (int): Length of a window, padding included.

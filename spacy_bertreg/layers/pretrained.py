@@ -20,20 +20,22 @@ class EncoderConfig:
         self.saved = saved
 
     def from_pretrained(self, source: str | Path, **settings: Any) -> PretrainedConfig:
-        """Read a configuration, and set what suits windows of ever new lengths.
+        """Read a configuration, and adapt it to windows of many different lengths.
 
-        source (str | Path): Folder or Hugging Face name; the file to read `saved` from, if given.
-        **settings: As AutoConfig takes them.
-        RETURNS (PretrainedConfig): ModernBERT's says "sdpa" unless another attention was chosen.
+        source (str | Path): Folder or Hugging Face name; if there is `saved`, the file to write it
+            to and read it from.
+        **settings: Arguments of AutoConfig.
+        RETURNS (PretrainedConfig): The configuration; ModernBERT's with "sdpa" attention unless
+            another was chosen.
         """
         if self.saved:
-            # spacy-transformers has written ten decimals: none of a layer norm's epsilon of 1e-12,
-            # without which a vector of zeros, as of padding, becomes NaN.
+            # spacy-transformers has written ten decimals, which make a layer norm's epsilon of
+            # 1e-12 a 0. Then a vector of zeros, such as padding, becomes NaN.
             Path(source).write_text(json.dumps(self.saved), encoding="utf-8")
         # On a GPU, ModernBERT would compile itself anew for new shapes.
         config = AutoConfig.from_pretrained(source, **{"reference_compile": False, **settings})
         if config.model_type == "modernbert" and config._attn_implementation_internal is None:
-            # By default it takes flash attention where that is installed, which computes in
+            # By default it uses flash attention where that is installed, which computes in
             # bfloat16 whatever the precision is.
             config._attn_implementation_internal = "sdpa"
         return config
@@ -47,10 +49,10 @@ class EncoderTokenizer:
         """Read a tokenizer.
 
         source (str): Folder or Hugging Face name.
-        **settings: As AutoTokenizer takes them.
-        RETURNS (PreTrainedTokenizerBase): A plain one where tokenizer.json is all there is:
-            spacy-transformers looks for the vocabulary's own file in classes that name one, as
-            DeBERTa-v3's spm.model.
+        **settings: Arguments of AutoTokenizer.
+        RETURNS (PreTrainedTokenizerBase): The tokenizer, of a plain class if tokenizer.json is its
+            only file: in classes that name a file of the vocabulary, such as DeBERTa-v3's
+            spm.model, spacy-transformers looks for that file.
         """
         tokenizer = AutoTokenizer.from_pretrained(source, **settings)
         if tokenizer.is_fast and getattr(tokenizer, "vocab_file", "") is None:

@@ -1,9 +1,9 @@
 """Run a transformer on windows, in parts of about the same length.
 
 A transformer takes as long for padding as for words. Windows are therefore sorted by length and
-read in parts with little padding, whatever documents they are from. Parts have few shapes: tensors
-of ever new sizes fragment the memory, so that a process grows with what it reads, and for bfloat16
-oneDNN prepares and keeps a program for each number of word pieces.
+read in parts with little padding, whatever documents they are from. Parts have few different
+shapes: tensors of ever new sizes fragment the memory, so that the process keeps growing, and in
+bfloat16 oneDNN prepares and keeps a program for each number of word pieces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from .windows import Ints, Window, model_inputs, padding_position, pieces_limit
 # Most word pieces in a part, padding included: enough to keep all cores busy, and few enough to
 # stay in a CPU's caches.
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
-# Cost of another part, in word pieces that take the same time.
+# Cost of starting a part, as the number of word pieces that take the same time.
 STARTING = {"cpu": 48, "cuda": 2048}
 # A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
 SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
@@ -48,7 +48,8 @@ def padded_lengths(n_windows: Ints, lengths: Ints, few_shapes: bool) -> Ints:
 
     n_windows (ndarray): Number of windows in each part.
     lengths (ndarray): Word pieces of the longest window in each part.
-    few_shapes (bool): Whether to pad small parts further, to a multiple of GRID word pieces in all.
+    few_shapes (bool): Whether to pad small parts further, so that each has a multiple of GRID word
+        pieces.
     RETURNS (ndarray): Word pieces of each window, padding included.
     """
     steps = 1 << np.maximum(0, np.frexp(lengths)[1] - 5)
@@ -66,8 +67,8 @@ def _multiples(lengths: Ints, steps: Ints) -> Ints:
 def cut_into_parts(
     windows: Sequence[Window], device: str, limit: int, few_shapes: bool = False
 ) -> list[Part]:
-    """Cut windows, sorted by length, into the parts that take the least time: as many as save more
-    padding than it takes to start them. Found by dynamic programming.
+    """Sort windows by length, and cut them into the parts that take the least time. More parts have
+    less padding, but each takes time to start; dynamic programming finds the optimum.
 
     windows (Sequence[Window]): What to read.
     device (str): Type of the device, such as "cpu" or "cuda".
@@ -78,7 +79,7 @@ def cut_into_parts(
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
     lengths = np.array([len(windows[i]) for i in order], dtype=np.int64)
-    # For the first so many windows: the least cost, and size and padded length of their last part.
+    # For the first n windows: the least cost, and size and padded length of their last part.
     costs, last = np.zeros(len(order) + 1, dtype=np.int64), [(0, 0)]
     for end in range(1, len(order) + 1):
         sizes = SIZES[: np.searchsorted(SIZES, end, side="right")]
@@ -166,20 +167,21 @@ def _frozen_weights_converted_once(shim: Any) -> Iterator[None]:
 def read_and_learn(
     model: Any, windows: Sequence[Window], n_pieces: int
 ) -> tuple[torch.Tensor, Callable[[torch.Tensor], None]]:
-    """Run the transformer in training. A batch has few windows, which coarse shapes would pad more.
+    """Run the transformer in training. A batch has few windows, to which `few_shapes` would add
+    much padding.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     windows (Sequence[Window]): What to read.
     n_pieces (int): Length of the longest window.
     RETURNS (tuple[Tensor, Callable]): The last hidden state, shape (windows, n_pieces, width), 0
-        where padded, and what takes its gradient.
+        where padded, and a function that takes its gradient.
     """
     shim = model.layers[0].shims[0]
     inputs, places = _inputs_and_places(model, windows, n_pieces)
     outputs, backprop_parts = shim.begin_update_in_parts(inputs)
     width = outputs[0].shape[-1]
     hidden = torch.zeros(len(windows), n_pieces, width, device=shim.device)
-    # Of each part's word pieces, where they are in the outputs, and where they are in `hidden`.
+    # Where each part's word pieces are in its output (read), and in `hidden` (written).
     for (read, written), output in zip(places, outputs, strict=True):
         hidden.view(-1, width)[written] = output.detach().reshape(-1, width)[read].float()
 
@@ -197,8 +199,8 @@ def read_and_learn(
 def _inputs_and_places(
     model: Any, windows: Sequence[Window], n_pieces: int
 ) -> tuple[list[ArgsKwargs], list[tuple[torch.Tensor, torch.Tensor]]]:
-    """Make the inputs of parts, and find the places of their word pieces, row by row: in the part,
-    and among all windows padded to n_pieces."""
+    """Make the inputs of parts, and find the positions of their word pieces, counted row by row: in
+    the part, and in all windows padded to n_pieces."""
     shim = model.layers[0].shims[0]
     if can_pack(model.transformer):
         packed = pack(windows, pieces_limit(model) or n_pieces)

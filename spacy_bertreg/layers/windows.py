@@ -27,7 +27,7 @@ class Window:
     first, last (ndarray): For each word piece, the first and the last token of the document that it
         belongs to. For special tokens, which belong to no token, `last < first`.
     gaps (ndarray): Tokens between the first and the last of a word piece that don't belong to it,
-        as control characters, which slow tokenizers drop.
+        such as control characters, which slow tokenizers drop.
     n_tokens (int): Length of the document.
     """
 
@@ -43,12 +43,12 @@ class Window:
 
 
 def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
-    """Split windows into word pieces. Windows with more than the transformer can read are cut, with
-    one warning.
+    """Split windows into word pieces. Windows with more word pieces than the transformer can read
+    are cut, with one warning.
 
     model (TransformerModel): A spacy-transformers TransformerModel with our shim.
     spans (list[list[Span]]): The windows of each document.
-    RETURNS (list[list[Window]]): The same as word pieces.
+    RETURNS (list[list[Window]]): The windows as word pieces.
     """
     tokenizer = model.tokenizer
     flat = [span for doc_spans in spans for span in doc_spans]
@@ -60,7 +60,7 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         [span.text for span in flat],
         return_offsets_mapping=tokenizer.is_fast,
         return_attention_mask=False,
-        # None for those that the tokenizer gives by default.
+        # None for the tokenizer's default.
         return_token_type_ids=None if model.layers[0].shims[0].takes_segments else False,
         **cut,
     )
@@ -90,7 +90,7 @@ def pieces_limit(model: Any) -> int | None:
 
 
 def _n_positions(transformer: Any) -> int | None:
-    """Count the positions of a Hugging Face model; None for any number."""
+    """Count the positions of a Hugging Face model; None if there is no limit."""
     padding = padding_position(transformer)
     n_positions = getattr(transformer.config, "max_position_embeddings", None)
     if padding is not None and n_positions:
@@ -100,8 +100,8 @@ def _n_positions(transformer: Any) -> int | None:
 
 
 def padding_position(transformer: Any) -> int | None:
-    """Find the position of padding in a Hugging Face model whose positions are counted from behind
-    it: of RoBERTa's 514, 512 are left.
+    """Find the position of padding in a Hugging Face model that counts positions from behind it. Of
+    RoBERTa's 514 positions, 512 are left for word pieces.
 
     transformer (PreTrainedModel): The model.
     RETURNS (int | None): The position; None where positions are counted from 0.
@@ -160,9 +160,10 @@ def _report_cuts(model: Any, encodings: list[Any], limit: int) -> None:
         warnings.warn(
             f"The transformer reads {limit} word pieces at once, but {np.count_nonzero(lost)} of "
             f"{len(lost)} windows in this batch have more: {sum(lost):,} word pieces are not "
-            "read. Others like these will not be reported. Expected smaller windows in "
-            "[components.transformer.model.get_spans], as spacy-transformers.strided_spans.v1 with "
-            "window = 128 and stride = 96; a single word can't be divided.",
+            "read. Later cuts will not be reported. Expected smaller windows in "
+            "[components.transformer.model.get_spans], such as "
+            "spacy-transformers.strided_spans.v1 with window = 128 and stride = 96; a single word "
+            "can't be divided.",
             stacklevel=2,
         )
 
@@ -172,7 +173,7 @@ def get_alignment(windows: list[Window], n_pieces: int) -> Ragged:
 
     windows (list[Window]): The document's windows.
     n_pieces (int): Length of a window, padding included.
-    RETURNS (Ragged): For each token, the places of its word pieces in the windows put end to end,
+    RETURNS (Ragged): For each token, the positions of its word pieces in the concatenated windows,
         as in `TransformerData`.
     """
     tokens, places = [], []

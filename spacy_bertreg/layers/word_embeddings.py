@@ -11,11 +11,11 @@ NO_ROWS = torch.zeros(0, dtype=torch.int64)
 
 
 class WordGradient:
-    """Gradient of the word embeddings for the word pieces of a step alone. For each look-up,
-    autograd makes a gradient of the size of the whole vocabulary in fresh memory, which takes a
-    quarter of a step's time on a CPU. Here, a step looks up in the few rows that it needs, and
-    their gradient is added to the whole one, in memory that is used again: after a step, only the
-    rows that it has looked up are emptied. Values and gradients are the same.
+    """Gradient of the word embeddings, computed only for the word pieces of a step. For each
+    look-up, autograd makes a gradient for the whole vocabulary in fresh memory, which takes a
+    quarter of a step's time on a CPU. Here, word pieces are looked up in the few rows that a step
+    needs, and their gradient is added to the whole one. Its memory is reused: after a step, only
+    these rows are set to 0. Values and gradients are the same.
     """
 
     def __init__(self) -> None:
@@ -72,9 +72,9 @@ class WordGradient:
         """Find where the gradient is not 0.
 
         model (PreTrainedModel): The Hugging Face model.
-        RETURNS (dict[str, Tensor | None]): Of its word embeddings, by the parameter's name, the
-            numbers of the rows; None if that is not known. Empty if they have no gradient, and on
-            a GPU, where this was not measured.
+        RETURNS (dict[str, Tensor | None]): Row numbers, by the name of the word embeddings'
+            parameter; None if they are not known. Empty if the parameter has no gradient, and on a
+            GPU, where this was not measured.
         """
         words = _word_embedding(model)
         if words is None or words.weight.grad is None or words.weight.device.type != "cpu":
@@ -89,7 +89,7 @@ class WordGradient:
         gradient = None if words is None else words.weight.grad
         used, self._rows = self._rows, NO_ROWS
         if gradient is not None and used is not None and len(used):
-            # Multiplied by what is not finite, as by some ways to clip it, it has no zeros left.
+            # Clipping may multiply by a number that is not finite, which leaves no zeros.
             self._spare = gradient if gradient[used].isfinite().all() else None
             gradient[used] = 0.0
         for parameter in model.parameters():
