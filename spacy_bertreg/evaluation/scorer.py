@@ -18,7 +18,7 @@ SCORE_WEIGHTS["reg_per_target"] = None
 
 
 def make_regression_scorer() -> Callable[..., dict[str, Any]]:
-    """Make the scorer that a component's `scorer` setting names: `regression_score`."""
+    """Make the scorer for a component's `scorer` setting: `regression_score`."""
     return regression_score
 
 
@@ -32,19 +32,19 @@ def regression_score(
 ) -> dict[str, Any]:
     """Compare predictions with observed values. Values that are missing or NaN are left out.
 
-    examples (Iterable[Example]): Observed values in `example.reference.cats[target]`,
+    examples (Iterable[Example]): Observed values in `example.reference`, see `observed_values`, and
         predictions in `example.predicted.cats[output_keys[target]]`.
     output_keys (dict[str, str]): For each target, the key of its prediction.
-    scale (TargetScale | None): For targets that it transforms by a curve, `transformed` is added:
-        the metrics on that scale, over the `n` observed values that the transform can take.
+    scale (TargetScale | None): For targets with a curved transform, `transformed` is added: the
+        metrics on the transformed scale, over the `n` values that the transform can take.
     calibration (Calibration | None): If given, `interval` is added, from `doc._.interval`: `level`,
         `method`, the number of calibration documents `n_calibration`, and on these examples
         `coverage`, the share of observed values inside, and `mean_width`.
     RETURNS (dict[str, Any]): `reg_r2`, `reg_mse`, `reg_rmse`, `reg_mae`, `reg_pearson` and
         `reg_spearman`, each the mean over the targets for which it is defined; and
         `reg_per_target`: by key of `doc.cats`, `r2` and so on, and `n`, the number of observed
-        values. None is what is undefined: everything for n = 0; R² and the correlations where the
-        observed values do not vary (n = 1 included).
+        values. Undefined metrics are None: all for n = 0; R² where the observed values do not vary
+        (n = 1 included); the correlations where these or the predictions do not vary.
     RAISES (ValueError): A document has no prediction, or an observed value is not finite.
     """
     examples = list(examples)
@@ -76,12 +76,12 @@ def regression_score(
 
 
 def merge_scores(by_component: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Join what the scorers of a pipeline's regressors gave, so that none replaces another.
+    """Join the scores of a pipeline's regressors, so that none replaces another.
 
     by_component (Mapping[str, dict]): What each scorer gave, by the component's name.
-    RETURNS (dict[str, Any]): Of one regressor, the same. Of several, `reg_r2` and so on are the
-        means over the targets of all, `reg_per_target` has all, and `{component}_r2` and so on are
-        those of one, by which [training.score_weights] may choose.
+    RETURNS (dict[str, Any]): The scores of a single regressor as they are. For several, `reg_r2`
+        and so on are means over the targets of all, `reg_per_target` has all targets, and
+        `{component}_r2` and so on are the scores of one, for [training.score_weights].
     """
     if len(by_component) < 2:
         return dict(next(iter(by_component.values()), {}))

@@ -17,12 +17,11 @@ def set_contributions(
     contributions: Sequence[Sequence[float]],
     **more: Any,
 ) -> None:
-    """Write spans and what they add to the prediction to `doc.spans[key]`, in place of what is
-    there.
+    """Write spans and what they add to the prediction to `doc.spans[key]`, replacing what is there.
 
     doc (Doc): The document.
-    key (str): Key in `doc.spans`. Each span has it as `kb_id_`, by which a span that was taken from
-        its group is told from another component's.
+    key (str): Key in `doc.spans`. It is also each span's `kb_id_`, by which a span that was taken
+        from its group finds it again.
     spans (Sequence[Span]): The spans.
     targets (Sequence[str]): Names of the targets.
     base (Sequence[float]): For each target, the prediction without the spans; in the group's

@@ -1,4 +1,4 @@
-"""Targets: which there are, and their observed values."""
+"""The targets' names and observed values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def observed_values(doc: Doc) -> Mapping[str, Any]:
 
     They are in `doc.user_data["targets"]` or, where there is no such key, in `doc.cats`.
 
-    RAISES (ValueError): What stands in `doc.user_data["targets"]` is no dict.
+    RAISES (ValueError): `doc.user_data["targets"]` is no dict.
     """
     values = doc.user_data.get(TARGETS, doc.cats)
     if not isinstance(values, Mapping):

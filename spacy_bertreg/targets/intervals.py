@@ -1,8 +1,8 @@
-"""Prediction intervals that hold what they promise: split conformal prediction.
+"""Prediction intervals with guaranteed coverage: split conformal prediction.
 
-The promise: if calibration documents and new documents come from the same source (they are
-exchangeable), the interval of a new document holds its value with a probability of the level or
-more, whatever the model (Vovk, Gammerman & Shafer 2005; Lei et al. 2018, JASA 113:1094-1111).
+If calibration documents and new documents come from the same source (they are exchangeable), the
+interval of a new document holds its value with a probability of the level or more, whatever the
+model (Vovk, Gammerman & Shafer 2005; Lei et al. 2018, JASA 113:1094-1111).
 """
 
 import math
@@ -29,8 +29,8 @@ class Calibration:
         quantiles, each moved out by the width, which may be negative (Romano, Patterson & Candès
         2019, NeurIPS).
     level (float): The share of new values that intervals are to hold.
-    widths (tuple[float, ...]): Of each target, on the model's scale.
-    n (tuple[int, ...]): For each target, from how many documents.
+    widths (tuple[float, ...]): The width for each target, on the model's scale.
+    n (tuple[int, ...]): The number of calibration documents for each target.
     """
 
     method: str
@@ -48,20 +48,20 @@ class Calibration:
         targets: Sequence[str],
         weights: Floats | None = None,
     ) -> "Calibration":
-        """Find how wide intervals must be to hold their promise on calibration documents.
+        """Find from calibration documents how wide intervals must be.
 
-        predictions (Predictions): Of the calibration documents.
+        predictions (Predictions): Predictions for the calibration documents.
         gold (ndarray): The observed values on the model's scale, shape (documents, targets), NaN
             where unknown.
         level (float): Between 0 and 1.
         method (str): One of `METHODS`.
         targets (Sequence[str]): Their names, for the errors.
-        weights (ndarray | None): How much each document counts beside a new one, which counts 1,
-            shape (documents,); None for the same. They must not depend on the values: then the
-            level is missed by no more than documents of much weight differ from new ones (Barber,
+        weights (ndarray | None): How much each document counts, shape (documents,), where a new
+            document counts 1; None for 1. They must not depend on the values. Coverage then falls
+            below the level by no more than documents of much weight differ from new ones (Barber,
             Candès, Ramdas & Tibshirani 2023, Annals of Statistics 51:816-845).
         RETURNS (Calibration): The calibration.
-        RAISES (ValueError): The model does not predict what the method takes, the level is out of
+        RAISES (ValueError): The model does not predict what the method needs, the level is out of
             range, or a target has too few values for the level.
         """
         check_level(level)
@@ -84,7 +84,7 @@ class Calibration:
         low, high, unit = _band(predictions, self.method)
         width = np.array(self.widths) * unit
         low, high = low - width, high + width
-        # Quantiles that were moved in may have passed each other.
+        # Quantiles that were moved inwards may have crossed.
         middle = (low + high) / 2
         return np.stack([np.minimum(low, middle), np.maximum(high, middle)], axis=-1)
 
@@ -101,7 +101,7 @@ class Calibration:
 def check_level(level: float) -> None:
     """Check that a level is between 0 and 1."""
     if not 0 < level < 1:
-        raise ValueError(f"The level is {level}. Expected a number between 0 and 1, as 0.9.")
+        raise ValueError(f"The level is {level}. Expected a number between 0 and 1, such as 0.9.")
 
 
 def default_method(predictions: Predictions) -> str:
@@ -123,8 +123,8 @@ def is_inside(gold: Floats, intervals: Floats) -> NDArray[np.bool_]:
 
 
 def _quantile(values: Floats, weights: Floats, level: float, target: str) -> float:
-    """Find the least value up to which there is the wished share of all weight, a new document's
-    weight of 1, which could be anywhere, included."""
+    """Find the least value up to which the weights sum to a share `level` of all weight. A new
+    document, whose value could be anywhere, adds a weight of 1 to all weight."""
     order = np.argsort(values, kind="stable")
     up_to = np.cumsum(weights[order])
     total = float(up_to[-1]) if len(values) else 0.0
@@ -155,5 +155,5 @@ def _band(predictions: Predictions, method: str) -> tuple[Floats, Floats, Floats
         "quantiles": "spacy-bertreg.pinball.v1",
     }
     if method in takes:
-        raise ValueError(f"The method {method!r} takes a model trained with {takes[method]}.")
+        raise ValueError(f"The method {method!r} needs a model trained with {takes[method]}.")
     raise ValueError(f"The method is {method!r}. Expected one of {', '.join(METHODS)}.")

@@ -16,8 +16,8 @@ class Predictions:
 
     values (ndarray): In the targets' units, shape (documents, targets).
     scaled (ndarray): On the model's scale, of the same shape.
-    spread (ndarray | None): How far values are expected to lie from the prediction, on the model's
-        scale, of the same shape; None if the model predicts none. See `Loss.spread`.
+    spread (ndarray | None): Expected distance of values from the prediction, on the model's scale,
+        of the same shape; None if the model predicts none. See `Loss.spread`.
     quantiles (ndarray | None): Predicted quantiles on the model's scale, ascending, shape
         (documents, targets, levels); None if the model predicts none.
     """

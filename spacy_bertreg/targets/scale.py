@@ -1,4 +1,4 @@
-"""Between the targets' own units and the scale on which models learn."""
+"""Convert between the targets' own units and the scale on which models learn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from .transforms import Bounds, check_range, invert, transform
 
 Floats = NDArray[np.float64]
 
-# Of more residuals than this, as many quantiles stand for all.
+# More residuals than this are replaced by this many quantiles of them.
 MAX_RESIDUALS = 2000
 
 
@@ -118,8 +118,8 @@ class TargetScale:
     def with_smearing(self, residuals: Sequence[Sequence[float]]) -> "TargetScale":
         """Keep training residuals for Duan's smearing, see `unscale_with_smearing`.
 
-        residuals (Sequence[Sequence[float]]): Of each target, on the model's scale; none of a
-            target that is not to be smeared.
+        residuals (Sequence[Sequence[float]]): Residuals of each target, on the model's scale; empty
+            for a target without smearing.
         RETURNS (TargetScale): The same scale with these residuals.
         """
         columns = []

@@ -12,7 +12,7 @@ Bounds = tuple[float, float]
 TRANSFORMS = ("none", "standardize", "log1p", "asinh", "logit")
 # exp of more would be infinite, and a prediction must not be.
 LARGEST_EXPONENT = 700.0
-# Nearer to the end of a transform's range, rounding would put a prediction on it.
+# Beyond this, rounding would put a prediction on the end of a transform's range.
 BEFORE_END = 34.0
 
 
@@ -34,7 +34,7 @@ def transform(values: Floats, kind: str, bounds: Bounds | None) -> Floats:
 
 
 def invert(values: Floats, kind: str, bounds: Bounds | None) -> Floats:
-    """Undo `transform`. What comes out is finite and in the transform's range, whatever goes in.
+    """Undo `transform`. The result is always finite and in the transform's range.
 
     values (ndarray): Transformed values, shape (n,).
     RETURNS (ndarray): Values in the target's unit.
@@ -112,7 +112,7 @@ def resolve_transforms(
         if ends is None or len(ends) != 2 or not -math.inf < ends[0] < ends[1] < math.inf:
             raise ValueError(
                 f"bounds is {ends!r} in {where}. Expected the ends of the range of {target!r} for "
-                "transform = 'logit', as [0, 100]."
+                "transform = 'logit', such as [0, 100]."
             )
         limits.append((float(ends[0]), float(ends[1])))
     if bounds is not None and "logit" not in kinds:

@@ -92,8 +92,8 @@ def test_weights_that_fall_with_age_hold_more_where_errors_grow():
     ("level", "method", "message"),
     [
         (1.0, "plain", "level is 1.0"),
-        (0.9, "normalised", "takes a model trained with spacy-bertreg.gaussian"),
-        (0.9, "quantiles", "takes a model trained with spacy-bertreg.pinball"),
+        (0.9, "normalised", "needs a model trained with spacy-bertreg.gaussian"),
+        (0.9, "quantiles", "needs a model trained with spacy-bertreg.pinball"),
         (0.9, "best", "method is 'best'. Expected one of plain, normalised, quantiles"),
     ],
 )
