@@ -56,8 +56,8 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Ca
 
 
 def _get_outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
-    """Get the transformer's outputs for documents, which the stock listener would replace by zeros
-    where there are none.
+    """Get the transformer's outputs for documents. The stock listener would return zeros where
+    there are none.
 
     RAISES (ValueError): A document was not read, or its outputs were lost.
     """

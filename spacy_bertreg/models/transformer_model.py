@@ -45,13 +45,13 @@ def TransformerModel_v1(
     backend: Backend = "torch",
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Make the `model` of spaCy's component `transformer`: spacy-transformers' TransformerModel.v3
-    with a say in what learns. Of the transformer's outputs, it gives the last hidden state alone.
+    with parameters that can be frozen. It returns only the transformer's last hidden state.
 
     name (str): Folder or Hugging Face name of the model, such as "bert-base-uncased".
     freeze (str | int | list[str]): What does not learn: "none"; "all", so that only the head does;
         "embeddings"; N for the embeddings and the lowest N blocks; or a list of globs over the
-        Hugging Face names of the parameters. What is frozen stays bit for bit as it was, and runs
-        without dropout.
+        Hugging Face names of the parameters. Frozen parameters stay bit for bit as they were, and
+        frozen modules run without dropout.
     get_spans (Callable | None): Cuts documents into the windows that the transformer reads, from
         the registry "span_getters". None for windows of 128 tokens, every 96 tokens.
     tokenizer_config (dict): Settings for the Hugging Face tokenizer.
@@ -60,22 +60,22 @@ def TransformerModel_v1(
         "bfloat16"; "float16", on a GPU, with scaled gradients; or "auto" for bfloat16 where the
         processor or GPU multiplies it faster. Weights stay in float32.
     grad_scaler_config (dict): Settings of the gradient scaler for float16.
-    reuse_mb (int): With all frozen, a document's output is computed once in a training and used
-        again, as long as the outputs fit into this many MB of host memory, all that belongs to them
-        included: a document takes twelve bytes times the model's width, and some 400 more; or, if
-        other components read single tokens, a word piece takes four bytes times the width, and some
-        100 more. 0 computes it anew each time.
+    reuse_mb (int): If nothing of the transformer learns, each document's output is computed once in
+        a training and then reused, as long as outputs fit into this many MB of host memory. A
+        document takes 12 bytes times the model's width, and about 400 more. If other components
+        read single tokens, a word piece takes 4 bytes times the width, and about 100 more. 0
+        computes outputs each time.
     keep_trf_data (bool): Compute all outputs and keep them in `doc._.trf_data` of scored documents:
         tens of kilobytes each. With False, they are computed when something first reads them, and
         then for all later documents; the heads of this package need one vector for each document.
     lora (dict | None): With freeze = "all", adapters of low rank that learn beside the frozen
         weights (Hu et al. 2022): `rank` (8), `alpha` (16), `targets` (None for the architecture's
         default) and `dropout` (0.0); see `Lora`. They are merged into the weights that are saved.
-        Training takes peft, scoring does not.
-    backend (str): What computes the outputs of a transformer that does not learn from them, as in
-        scoring: "torch"; "openvino", on a CPU, converted in memory from torch's weights when the
-        first text is read; or "auto" for OpenVINO where it is installed and the processor gains.
-        Training is torch's.
+        Training needs peft, scoring does not.
+    backend (str): What runs the transformer where it does not learn, as in scoring: "torch";
+        "openvino", on a CPU, converted in memory from torch's weights when the first text is read;
+        or "auto" for OpenVINO where it is installed and the processor has AVX-512. Training always
+        uses torch.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
     RAISES (ValueError, ImportError): `freeze` or `lora` has none of the allowed values; OpenVINO is
         not installed; when initialized, there is no such model, or it has no such parameters; when
@@ -163,7 +163,7 @@ def init(model: Any, X: Any = None, Y: Any = None) -> None:
     except (ImportError, OSError, ValueError) as error:
         extra = ""
         if "sentencepiece" in str(error).lower() and not find_spec("sentencepiece"):
-            extra = " Its tokenizer may take pip install 'spacy-bertreg[sentencepiece]'."
+            extra = " Its tokenizer may need: pip install 'spacy-bertreg[sentencepiece]'."
         raise ValueError(
             f"Can't load the transformer {name!r} (name in [components.transformer.model]). "
             f"Expected a folder with a Hugging Face model, or a model's name on the Hugging Face "

@@ -158,7 +158,7 @@ def test_training_further_without_adapters(saved, make_examples):
 
 
 def test_training_without_peft_names_the_extra(saved, make_bert, make_examples, no_peft):
-    message = r"takes peft: pip install 'spacy-bertreg\[peft\]'. Scoring does not"
+    message = r"needs peft: pip install 'spacy-bertreg\[peft\]'. Scoring does not"
     nlp = make_bert(freeze="all", lora=LORA)
     with pytest.raises(ImportError, match=message):
         nlp.initialize(lambda: make_examples(nlp, 4))
