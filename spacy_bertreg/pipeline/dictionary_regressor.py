@@ -123,7 +123,7 @@ def make_dictionary_regressor(
 
 class DictionaryRegressor(Regressor, Pipe):
     """Predict numbers from the terms of a lexicon that a document holds, and write them to
-    `doc.cats[target]` in the target's unit. Learned as a whole in `initialize`.
+    `doc.cats[target]` in the target's unit. Everything is learned in `initialize`.
 
     The terms are in `doc.spans[spans_key]`, see `set_spans`. `span._.contribution` is what a term
     adds to the prediction: in the target's unit, or on the transformed scale if that is curved.
@@ -182,13 +182,14 @@ class DictionaryRegressor(Regressor, Pipe):
     ) -> None:
         """Read the lexicon, or learn one, or both, and fit the readout.
 
-        get_examples (Callable): Returns the training examples, with numbers in `reference.cats`
-            (NaN or none if unknown), and optional "group" and "weight" in `reference.user_data`.
+        get_examples (Callable): Returns the training examples, with numbers in `reference.cats` or
+            `reference.user_data["targets"]` (NaN or none if unknown), and optional "group" and
+            "weight" in `reference.user_data`.
         nlp (Language | None): The pipeline.
         lexicon to seed: See `FitSettings`.
-        targets (Sequence[str] | None): Names of the targets; None for all keys of `cats`.
-        teacher (str | Path | None): A trained pipeline, whose predictions for `unlabelled` the list
-            is learned from, too.
+        targets (Sequence[str] | None): Names of the targets; None for all that the examples have.
+        teacher (str | Path | None): A trained pipeline. The list is also learned from its
+            predictions for `unlabelled`.
         unlabelled (str | Path | None): Texts without observed values, a .spacy file or a table.
         unlabelled_text (str): That table's column of texts.
         unlabelled_weight (float): How much such a text counts beside a training example.
@@ -218,7 +219,7 @@ class DictionaryRegressor(Regressor, Pipe):
         )
         groups = [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples]
         weights = training_weights(examples, self.name)
-        # Of many documents, the references are half of the memory.
+        # The references take half of the memory of many documents.
         del examples
         self._model = fit_dictionary(
             docs,

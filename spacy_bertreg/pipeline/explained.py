@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Explained(Regressor):
-    """Mixin for regressors that a model predicts for: says what each word adds to a prediction.
+    """Mixin for regressors with a model: says what each word adds to a prediction.
 
     model (Model): From documents to outputs of the loss.
     loss (Loss): What the outputs are.
@@ -35,7 +35,7 @@ class Explained(Regressor):
         **settings: Any,
     ) -> "list[Explanation]":
         """Say what each word adds to the predictions: in the target's unit, or on the transformed
-        scale if that is curved. Predictions are not changed, and the pipeline is not either.
+        scale if that is curved. Neither the predictions nor the pipeline change.
 
         Writes `doc.spans[spans_key]`, with a span for each token that is not white space; see
         `write_explanation`. `span._.contribution` is what it adds.
@@ -44,11 +44,11 @@ class Explained(Regressor):
         method (str | None): "integrated_gradients", "gradient_x_input", "token_vectors" or
             "occlusion"; None for the first, or "token_vectors" on a tok2vec.
         spans_key (str | None): Key in `doc.spans`; None for the component's name.
-        **settings (Any): Settings of the method, as `tolerance`, `max_steps` or `unit`: see
+        **settings (Any): Settings of the method, such as `tolerance`, `max_steps` or `unit`: see
             `IntegratedGradients` and `Occlusion`.
         RETURNS (list[Explanation]): The same for each document, as arrays.
         RAISES (ValueError): The component is not initialized, there is no such method or setting,
-            this model can't be explained so, or another component writes to the key.
+            this model can't be explained by it, or another component writes to the key.
         """
         from ..explanation.methods import explain_in_spans  # imports torch
 
@@ -56,7 +56,7 @@ class Explained(Regressor):
         return explain_in_spans(self.parts(), list(docs), method, spans_key or self.name, settings)
 
     def parts(self) -> "RegressorParts":
-        """Get what explanations take of the component and its pipeline.
+        """Get what explanations need of the component and its pipeline.
 
         RAISES (ValueError): The pipeline is not known.
         """

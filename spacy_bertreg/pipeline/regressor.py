@@ -22,13 +22,13 @@ from ..training.training_record import TrainingRecord
 
 
 class PipelineReference:
-    """Refer to the pipeline of a component, as long as it is there. A copy refers to none."""
+    """Refer weakly to a component's pipeline. A copy refers to none."""
 
     def __init__(self, nlp: Language | None = None) -> None:
         self._nlp = (lambda: None) if nlp is None else weakref.ref(nlp)
 
     def __call__(self) -> Language | None:
-        """Give the pipeline; None if there is none any more."""
+        """Get the pipeline; None if it no longer exists."""
         return self._nlp()
 
     def __reduce__(self) -> tuple:
@@ -42,9 +42,9 @@ class Regressor:
     cfg (dict[str, Any]): Holds `targets`, the names of the learned targets, and `output_key`.
     scorer (Callable | None): Compares predictions with observed values.
     scale (TargetScale): Between the targets' units and the model's scale.
-    levels (tuple[float, ...]): Of the quantiles that the model predicts; empty for none.
+    levels (tuple[float, ...]): Levels of the quantiles that the model predicts; empty for none.
     has_std (bool): Whether the spread that it predicts is a standard deviation.
-    lowest (float): The least value there can be on the model's scale.
+    lowest (float): The least possible value on the model's scale.
     calibration (Calibration | None): How wide intervals are; None before `bertreg calibrate`, and
         again after any further training.
     pipeline (PipelineReference): The pipeline that it belongs to.
@@ -84,8 +84,8 @@ class Regressor:
     def peers(self) -> list["Regressor"]:
         """Find the regressors of the same pipeline.
 
-        RETURNS (list[Regressor]): Them and this one, in the pipeline's order. This one alone where
-            the pipeline is not known, as that of a component which was sourced into another.
+        RETURNS (list[Regressor]): All of them, with this one, in the pipeline's order. Only this
+            one if its pipeline is not known, as after it was sourced into another pipeline.
         """
         nlp = self.pipeline()
         found = [] if nlp is None else find_regressors(nlp)
@@ -116,9 +116,10 @@ class Regressor:
             )
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Predictions) -> None:
-        """Write predictions to `doc.cats`, the first target's to `doc._.score`, and, where there
-        are such, `doc._.interval`, `doc._.quantiles` and `doc._.std`, by key of `doc.cats`. All
-        are in the targets' units, but `std` on the transformed scale where the transform is curved.
+        """Write predictions to `doc.cats`, and the first target's to `doc._.score`. If there are
+        intervals, quantiles or standard deviations, write them to `doc._.interval`,
+        `doc._.quantiles` and `doc._.std`, by key of `doc.cats`. All are in the targets' units,
+        except `std` of a curved transform, which is on the transformed scale.
 
         docs (Iterable[Doc]): The documents to annotate.
         predictions (Predictions): What `predict` gave for them.
@@ -150,12 +151,12 @@ class Regressor:
         return np.stack(columns, axis=-1).tolist()
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Compare predictions with observed values, for all regressors of the pipeline at once, as
-        spaCy keeps one value of each name.
+        """Compare predictions with observed values, for all regressors of the pipeline at once,
+        because spaCy keeps only one score of each name.
 
         examples (Iterable[Example]): Annotated examples.
-        RETURNS (dict[str, Any]): What the scorer gives, see `regression_score`; of several
-            regressors as `merge_scores` has it.
+        RETURNS (dict[str, Any]): The scores, see `regression_score`; for several regressors, see
+            `merge_scores`.
         """
         examples = list(examples)
         return merge_scores(
@@ -197,12 +198,12 @@ class Regressor:
             nlp.meta.setdefault("covariates", {})[self.name] = names
 
     def was_trained_on(self, docs: Sequence[Doc]) -> NDArray[np.bool_]:
-        """Find documents whose text a training document had, too, as an array of booleans."""
+        """Tell for each document whether a training document had the same text."""
         return self.record.holds(docs)
 
     def forget_training_texts(self) -> None:
-        """Delete the fingerprints of the training texts, as before handing on a pipeline: by them,
-        anyone can ask whether a given text was trained on. `calibrate` then can't tell any more."""
+        """Delete the fingerprints of the training texts, such as before sharing a pipeline: they
+        show anyone whether a given text was trained on. Without them, `calibrate` can't tell."""
         self.record.forget_texts()
 
     def _learned(self) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def check_choice(setting: str, value: str, choices: Iterable[str], where: str) -
     choices (Iterable[str]): The values that it takes.
     where (str): Where it was set, for the error.
     RETURNS (str): The value.
-    RAISES (ValueError): It is none of them.
+    RAISES (ValueError): The value is none of these.
     """
     if value not in choices:
         raise ValueError(
@@ -256,7 +257,7 @@ def check_output_key(output_key: str, name: str) -> str:
     output_key (str): The template.
     name (str): The component's name, for the error.
     RETURNS (str): The template.
-    RAISES (ValueError): It does not hold {target}, or holds something else than {name}.
+    RAISES (ValueError): The template lacks {target}, or has a field other than {target} and {name}.
     """
     try:
         fields = {field for _, field, _, _ in Formatter().parse(output_key) if field is not None}
@@ -265,6 +266,6 @@ def check_output_key(output_key: str, name: str) -> str:
     if "target" not in fields or not fields <= {"target", "name"}:
         raise ValueError(
             f"output_key is {output_key!r} in [components.{name}]. Expected a text with {{target}} "
-            "and, if wished, {name} in it, such as '{name}:{target}'."
+            "and optionally {name} in it, such as '{name}:{target}'."
         )
     return output_key

@@ -17,13 +17,13 @@ from ..training.losses import Loss
 from ..training.ridge import fit_ridge
 
 HEADS = ("auto", "ridge", "random")
-# Standard deviation of a dimension that counts as a constant, as a share of the largest one's.
+# A dimension counts as a constant up to this standard deviation, as a share of the largest.
 CONSTANT = 1e-4
 Floats = NDArray[np.float64]
 
 
 def has_linear_head(model: Model) -> bool:
-    """Say whether a model is vectors and covariates, and right behind them a linear layer."""
+    """Tell whether a model is a linear layer directly on vectors and covariates."""
     if not model.has_ref("head") or not model.has_ref("with_covariates"):
         return False
     head, joined = model.get_ref("head"), model.get_ref("with_covariates")
@@ -32,11 +32,11 @@ def has_linear_head(model: Model) -> bool:
 
 
 def learns_below(model: Model, nlp: Language | None) -> bool:
-    """Say whether anything but the head of a model learns.
+    """Tell whether anything but the head of a model learns.
 
     model (Model): The model.
     nlp (Language | None): The pipeline, whose transformer or tok2vec the model may listen to; None
-        if it is not known, so that a listener counts as something that learns.
+        if it is not known: a listener then counts as something that learns.
     """
     head = model.get_ref("head")
     if _learns(node for node in model.walk() if node is not head):
@@ -50,8 +50,8 @@ def learns_below(model: Model, nlp: Language | None) -> bool:
 
 
 def read_vectors(model: Model, nlp: Language, component: str, examples: Sequence[Example]) -> Any:
-    """Compute vectors and covariates of documents as the head takes them, without dropout. What of
-    the pipeline comes before the component and it listens to, or annotates in training, runs first.
+    """Compute the head's input, vectors and covariates of documents, without dropout. Components
+    before this one run first if it listens to them, or if they annotate in training.
 
     model (Model): The component's model.
     nlp (Language): The pipeline.
@@ -81,7 +81,7 @@ def read_vectors(model: Model, nlp: Language, component: str, examples: Sequence
     if not np.isfinite(vectors).all():
         raise ValueError(
             f"The vectors that [components.{component}] takes are not finite for a training text. "
-            "Expected a transformer with finite outputs, as with precision = 'float32'."
+            "Expected a transformer with finite outputs, such as with precision = 'float32'."
         )
     return vectors
 
@@ -89,8 +89,7 @@ def read_vectors(model: Model, nlp: Language, component: str, examples: Sequence
 def solve_head(
     model: Model, loss: Loss, vectors: Any, gold: Floats, weights: Floats
 ) -> tuple[Floats, Floats] | None:
-    """Set the weights of the head to what ridge regression gives, where the loss is known to start
-    from it.
+    """Set the head's weights to the solution of ridge regression, if the loss can start from it.
 
     model (Model): The model.
     loss (Loss): The loss.
@@ -106,8 +105,8 @@ def solve_head(
     response = working_response(loss, gold)
     if response is None:
         return None
-    # Some BERTs have dimensions that hardly vary. With what would be large weights for them, the
-    # head would leap as soon as the BERT learns.
+    # Some BERTs have dimensions that hardly vary. With large weights on them, the predictions would
+    # jump as soon as the BERT learns.
     least_std = CONSTANT * float(vectors.std(axis=0).max(initial=0.0))
     coefficients, intercepts, penalties = fit_ridge(
         vectors, response, weights, least_std=max(least_std, 1e-12)
@@ -165,8 +164,8 @@ def _upstream(listeners: Sequence[Model], nlp: Language) -> list[tuple[str, Any]
 
 
 def _encode(component: Any, docs: list[Doc]) -> None:
-    """Run a transformer or tok2vec on documents, and let them have its outputs."""
+    """Run a transformer or tok2vec on documents, and write its outputs to them."""
     is_trained = _learns(component.model.walk())
-    # A frozen transformer keeps what it computes in training, and needs not compute it again.
+    # In training, a frozen transformer keeps its outputs, and need not compute them again.
     outputs = component.predict(docs) if is_trained else component.model(docs, is_train=True)[0]
     component.set_annotations(docs, outputs)

@@ -1,4 +1,4 @@
-"""Labels texts that nobody has rated, with the predictions of another pipeline: the teacher.
+"""Label texts that nobody has rated with the predictions of another pipeline, the teacher.
 
 After Hinton, G., Vinyals, O. & Dean, J. (2015), Distilling the Knowledge in a Neural Network,
 arXiv:1503.02531.
@@ -89,7 +89,7 @@ def pseudo_label(
     nlp: Language | None,
     record: TrainingRecord,
 ) -> PseudoLabels | None:
-    """Let the teacher predict the unlabelled texts. It is loaded here, and freed in the end.
+    """Let the teacher predict the unlabelled texts. It is loaded here, and freed at the end.
 
     Training texts, and texts without words, are left out.
 
@@ -99,8 +99,8 @@ def pseudo_label(
     scale (TargetScale): The targets and their transforms.
     matching (MatchSettings): How the texts become documents.
     nlp (Language | None): The pipeline, for lemmas.
-    record (TrainingRecord): Of the component that learns: the teacher's training texts are added,
-        as their observed values reach it through the teacher.
+    record (TrainingRecord): Record of the component that learns. The teacher's training texts are
+        added, because their observed values reach the component through the teacher.
     RETURNS (PseudoLabels | None): The documents with predictions; None without a teacher.
     RAISES (ValueError, FileNotFoundError, ImportError): The teacher can't be loaded or lacks a
         target, or the texts can't be read, or none is left.
@@ -133,7 +133,7 @@ def pseudo_label(
     for i, kind in enumerate(scale.transforms):
         column = values[:, i]
         if kind in BOUNDED:
-            # The teacher may go where the transform can't, as with counts below 0.
+            # The teacher may predict values that the transform can't take, such as counts below 0.
             column = np.clip(column, np.nanmin(observed[:, i]), np.nanmax(observed[:, i]))
         transformed[:, i] = scale.transform_unchecked(i, column)
     docs = matching.add_lemmas([matching.tokenizer(text.text) for text in texts], nlp)
@@ -172,8 +172,8 @@ def _load(settings: TeacherSettings) -> Language:
     best = Path(path) / "model-best"
     if not (Path(path) / "config.cfg").is_file() and best.is_dir():
         raise ValueError(
-            f"teacher is {path!r} in {settings.where}, which is no pipeline. Expected its folder, "
-            f"as {str(best)!r}."
+            f"teacher is {path!r} in {settings.where}, which is no pipeline. Expected the folder "
+            f"of one, such as {str(best)!r}."
         )
     try:
         return spacy.load(path)
@@ -206,7 +206,7 @@ def _find_key(teacher: Language, target: str, settings: TeacherSettings) -> tupl
 def _predict(
     teacher: Language, texts: Sequence[UnlabelledText], keys: Sequence[tuple[str, str]]
 ) -> Floats:
-    """Predict the texts with those components that it takes.
+    """Predict the texts, with only the components that are needed.
 
     keys (Sequence[tuple[str, str]]): For each target, the component's name and the key.
     RETURNS (ndarray): Shape (texts, keys).

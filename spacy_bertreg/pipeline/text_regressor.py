@@ -101,7 +101,7 @@ def make_text_regressor(
 
 
 class TextRegressor(Explained, TrainablePipe):
-    """Predict one number for each target and document, in `doc.cats[target]` and the target's unit.
+    """Predict one number for each target and document, in the target's unit, in `doc.cats[target]`.
     Inside, targets are transformed and standardised, so learning rates do not depend on the unit.
     """
 
@@ -135,7 +135,7 @@ class TextRegressor(Explained, TrainablePipe):
         target_weights (dict[str, float] | None): Weight of each target in the loss, by default 1.
             Documents have weights in `reference.user_data["weight"]`.
         covariates (Sequence[str]): Numbers in `doc.user_data["covariates"]` that go to the head
-            beside the document's vector; "log_length" is made from the document.
+            beside the document's vector; "log_length" is computed from the document.
         loss (Loss | None): The training loss; None for the squared error.
         scorer (Callable | None): Compares predictions with observed values.
         RAISES (ValueError): `output_key` lacks {target}, or loss and transform do not go together.
@@ -165,7 +165,7 @@ class TextRegressor(Explained, TrainablePipe):
         self._weight = 1.0
         self._target_weights: list[float] = []
         self._residuals: list[deque[float]] = []
-        # Of the examples for which the head is the exact solution; not saved.
+        # Fingerprints of the examples for which the head is the exact solution; not saved.
         self._solved_for: set[bytes] = set()
         # Backward passes since the last step, and number of learned tensors in the last report.
         self._n_passes = 0
@@ -193,20 +193,21 @@ class TextRegressor(Explained, TrainablePipe):
         labels: Sequence[str] | None = None,
         head: str = "auto",
     ) -> None:
-        """Find the targets, learn their scale and that of the covariates, and shape the model.
+        """Find the targets, learn the scales of targets and covariates, and initialize the model.
 
         get_examples (Callable): Returns the training examples, with numbers in
-            `example.reference.cats`; NaN or no value for unknown ones.
+            `example.reference.cats` or `example.reference.user_data["targets"]`; NaN or no value
+            for unknown ones.
         nlp (Language | None): The pipeline.
-        targets (Sequence[str] | None): Names of the targets. None for all keys of `cats`, in
-            order of appearance; needed if `cats` holds other components' labels too.
+        targets (Sequence[str] | None): Names of the targets. None for all that the examples have,
+            in order of appearance; needed if `cats` holds other components' labels too.
         labels (Sequence[str] | None): The same, as `spacy init labels` writes it.
         head (str): What the head starts from: "ridge" for ridge regression on the vectors of the
-            training documents; "random"; or "auto" for "ridge" where nothing but the head learns.
-            With the squared error, that is then the solution, and training on the same examples
-            leaves it as it is. Other losses learn by steps from it.
+            training documents; "random"; or "auto" for "ridge" where only the head learns. With
+            the squared error, the head is then solved, and training on the same examples does not
+            change it. With other losses, training goes on from there.
         RAISES (ValueError): The examples have no targets, a value is not finite or out of its
-            transform's range, a covariate is missing, or the head is not one to solve.
+            transform's range, a covariate is missing, or the head can't be solved.
         """
         validate_get_examples(get_examples, "TextRegressor.initialize")
         examples = list(get_examples())
@@ -312,11 +313,11 @@ class TextRegressor(Explained, TrainablePipe):
         sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """Learn from a batch; see spaCy's TrainablePipe.update. Where the head is solved for these
-        examples, and nothing below it learns, it stays as it is."""
+        """Learn from a batch; see spaCy's TrainablePipe.update. If the head is solved for these
+        examples, and nothing below it learns, nothing changes."""
         examples = list(examples)
         self.record.add((example.reference for example in examples), self.name)
-        # It belongs to the model before this update.
+        # The calibration belongs to the model before this update.
         self.calibration = None
         for example in examples:
             copy_covariates(example.reference, example.predicted)
@@ -335,12 +336,12 @@ class TextRegressor(Explained, TrainablePipe):
             set_dropout_rate(self.model, 0.0)
             vectors, backprop = joined.begin_update(docs)
             losses[self.name] += self.get_loss(examples, head.predict(vectors))[0]
-            # Lets go of the outputs that the listener holds, and reaches no parameters.
+            # Frees the outputs that the listener holds, and reaches no parameters.
             backprop(joined.ops.alloc2f(*vectors.shape))
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """Update the parameters by the mean of the gradients since the last step: with
+        """Update the parameters by the mean of the gradients since the last step. With
         accumulate_gradient = k, a batch comes in k passes."""
         if self._n_passes > 1:
             for node in self.model.walk():

@@ -284,7 +284,7 @@ def test_errors_name_the_setting(teacher, unrated, settings, message):
 
 
 def test_a_folder_of_trainings_is_no_teacher(teacher, unrated):
-    with pytest.raises(ValueError, match="Expected its folder, as .*model-best"):
+    with pytest.raises(ValueError, match="Expected the folder of one, such as .*model-best"):
         distil(teacher.parent, unrated)
 
 
