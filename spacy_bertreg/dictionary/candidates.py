@@ -1,9 +1,8 @@
 """The terms that a learned list may hold, and where they occur.
 
 Candidates are the words of the texts and their stems: `love` and `love*`. A linear model over both
-gives rare words the weight of their relatives. As a list, in which the most specific term counts
-for a word, it is the same model: each entry then weighs as much as all candidates that match it
-together.
+gives rare words the weight of related words. A list, in which only the most specific term counts
+for a word, can express the same model: each entry weighs the sum of all candidates that match it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +32,7 @@ class Occurrences:
         (documents + 1,).
     candidates (ndarray): The candidate of each occurrence. A candidate that occurs twice in a
         document is there twice.
-    scales (ndarray): The value of each of a document's occurrences: 1 divided by the root of its
+    scales (ndarray): For each document, the value of its occurrences: 1 divided by the root of its
         number of words.
     """
 
@@ -215,7 +214,7 @@ def assign_folds(groups: Sequence[str], n_folds: int, seed: int) -> NDArray[np.i
 
     groups (Sequence[str]): The group of each document.
     n_folds (int): Number of folds, if there are as many groups.
-    seed (int): Of the draw.
+    seed (int): Seed of the draw.
     RETURNS (ndarray): The fold of each document.
     """
     unique, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)

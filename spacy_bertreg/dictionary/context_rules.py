@@ -45,7 +45,7 @@ def read_context(name: str | Path, *, case_sensitive: bool = False) -> Lexicon:
     name (str | Path): "en", or a file that `read_lexicon` reads, with the categories `negator`
         (weight: what the term's weight is multiplied by, -0.74 in the paper), `intensifier`
         (weight: what is added to the term's strength, 0.293 or -0.293) and `contrast` (weight: the
-        share that what comes before loses and what comes after gains, 0.5).
+        share of their weight that terms before it lose and terms after it gain, 0.5).
     case_sensitive (bool): Whether words that differ only in case are different.
     RETURNS (Lexicon): The words.
     RAISES (FileNotFoundError): There is no such list.

@@ -10,8 +10,8 @@ from .globs import has_wildcard
 from .lexicon import Lexicon
 from .term_tokenizer import TermTokenizer
 
-# A lexicon is of no use where fewer of its terms occur than both of these: a short one in few texts
-# may well have fewer than ten, and a long one of another language has some by chance.
+# A lexicon is of no use if fewer of its terms occur than both of these. A short lexicon in few
+# texts may well have fewer than ten, and a long one of another language has some by chance.
 MIN_TERMS = 10
 MIN_SHARE = 0.01
 # Number of terms named that can't occur.
@@ -32,8 +32,8 @@ def report_coverage(
     message, is_poor = describe_coverage(given, frequency, n_documents, name, tokenizer)
     if is_poor:
         warnings.warn(
-            f"{message} Expected a list in the language of the texts, its terms written as they "
-            "are in them.",
+            f"{message} Expected a list in the language of the texts, with terms spelled as in the "
+            "texts.",
             stacklevel=4,
         )
     else:
@@ -47,7 +47,7 @@ def describe_coverage(
     name: str,
     tokenizer: TermTokenizer,
 ) -> tuple[str, bool]:
-    """Describe how much of a lexicon occurs, and what was merged or left out of it.
+    """Describe how much of a lexicon occurs, and what of it was merged or left out.
 
     given (Lexicon): The lexicon as read.
     frequency (Sequence[int]): Number of training documents in which each of its terms was matched.

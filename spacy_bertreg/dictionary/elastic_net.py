@@ -21,15 +21,15 @@ MAX_ITERATIONS = 5000
 class ElasticNet:
     """Linear regression with a penalty on the weights' absolute values and squares (Zou & Hastie
     2005, JRSS B 67:301-320), by SciPy's L-BFGS-B: a weight is the difference of two numbers of 0 or
-    more, on whose sum the penalty is.
+    more, whose sum is penalised.
 
-    Coordinate descent, as scikit-learn's, is slow here: with its own intercept, each step in a
-    sparse column takes as long as in a dense one; with a column of ones, the words of texts of
-    like length sum up to a multiple of it, and it takes thousands of rounds.
+    Coordinate descent, as in scikit-learn, is slow here. With its own intercept, each step in a
+    sparse column takes as long as in a dense one. With a column of ones, it takes thousands of
+    rounds, because the words of texts of similar length sum to a multiple of that column.
 
-    setting (str): What a setting is.
+    setting (str): What a setting is called.
     n_settings (int): Number of penalties.
-    n_threads (int): As many as torch uses.
+    n_threads (int): Number of torch's threads.
     """
 
     setting = "penalty"
@@ -52,7 +52,7 @@ class ElasticNet:
             from scipy import optimize, sparse
         except ImportError as error:
             raise ImportError(
-                "learn = \"elastic_net\" takes SciPy: pip install 'spacy-bertreg[dictionary]'"
+                "learn = \"elastic_net\" needs SciPy: pip install 'spacy-bertreg[dictionary]'"
             ) from error
         # A copy, as duplicates are summed in place.
         parts = (occurrences.values, occurrences.candidates.copy(), occurrences.starts.copy())
@@ -90,7 +90,7 @@ class _Loss:
     y (ndarray): The target, of mean 0.
     counts (ndarray): How much each document counts, 1 in the mean.
     l1, l2 (float): Penalties of the weights' absolute values and halved squares.
-    unit (ndarray): Of each weight, in the numbers that are searched for.
+    unit (ndarray): Unit of each weight, by which the numbers that are searched for are multiplied.
     """
 
     def __init__(
@@ -119,8 +119,8 @@ class _Loss:
         slopes = self._l2 * term_weights - self._X.T @ weighted
         squares = weighted @ errors + self._l2 * term_weights @ term_weights
         sizes = self._l1 * (self._unit @ parts.reshape(2, -1).sum(axis=0))
-        # How far the loss is from its least value at most: the dual solution is the errors,
-        # shrunk until no slope is above the penalty.
+        # The duality gap, which bounds the distance to the least loss: the dual solution is the
+        # errors, shrunk until no slope is above the penalty.
         steepest = np.abs(slopes).max()
         shrunk = 1.0 if steepest <= self._l1 else self._l1 / steepest
         self._gap = squares * (1 + shrunk**2) / 2 + sizes - shrunk * (weighted @ self._y)

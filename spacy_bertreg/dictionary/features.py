@@ -1,7 +1,7 @@
 """Features of documents: numbers that describe which terms of a lexicon they hold.
 
-Each feature of a document is a sum of shares, one share for each matched term. So whatever a
-readout makes of a feature can be traced to terms.
+Each feature of a document is a sum of shares, one share for each matched term. The effect of a
+feature on a prediction can therefore be traced to terms.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class TermFeatures:
     words, and the sum s bounded as by Hutto & Gilbert 2014: s / sqrt(s² + 6.3 u²), where u is the
     mean absolute weight of the category's terms.
 
-    names (tuple[str, ...]): Names of the features, as "given:sum_positive".
+    names (tuple[str, ...]): Names of the features, such as "given:sum_positive".
     """
 
     def __init__(self, lexicon: Lexicon) -> None:

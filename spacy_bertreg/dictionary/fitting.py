@@ -1,4 +1,4 @@
-"""Fits a dictionary: learns terms, if wished, and the readout."""
+"""Fit a dictionary: learn terms, if asked to, and the readout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,8 +33,8 @@ class FitSettings:
 
     component (str): The component's name, for the errors.
     lexicon (str | Path | None): The term list's file; see `read_lexicon` for the formats.
-    duplicates (str): Which weight counts of a term that has several in a category: of the "first"
-        or "last" of its lines, or their "mean"; "error" for none.
+    duplicates (str): Which weight counts if a term has several in a category: that of its "first"
+        or "last" line, or their "mean"; "error" to refuse such a term.
     encoding (str): The encoding of that file.
     learn (str | None): How to learn a list from the examples: "sensitivity", "elastic_net", or None
         for not at all.
@@ -42,7 +42,7 @@ class FitSettings:
     min_documents (int): Number of documents in which a term must occur to be learned.
     context (str | Path | None): Words that change the weight of terms near them: "en", or a file;
         see `read_context`. None for no such rules.
-    seed (int): Of everything random.
+    seed (int): Seed of everything random.
     """
 
     component: str
@@ -112,8 +112,8 @@ def fit_dictionary(
     settings (FitSettings): What the dictionary is made from.
     matching (MatchSettings): How terms are matched.
     readout (type[Readout]): The readout to fit.
-    covariates (CovariateScale): What goes to the readout beside the terms.
-    pseudo_labels (PseudoLabels | None): Other documents that terms are learned from, too.
+    covariates (CovariateScale): Numbers that go to the readout beside the terms.
+    pseudo_labels (PseudoLabels | None): More documents to learn terms from.
     RETURNS (DictionaryModel): The fitted model.
     RAISES (ValueError): A list can't be read, nothing could be learned, or too few documents have a
         value for a target.
@@ -156,7 +156,7 @@ def fit_dictionary(
         if n_known < readout.min_documents:
             raise ValueError(
                 f"{n_known} training documents have words and a value for the target {name!r}. "
-                f"Expected {readout.min_documents} at least for this readout."
+                f"Expected at least {readout.min_documents} for this readout."
             )
     features = np.hstack([features, covariates(docs, settings.component)])
     row_counts = None if counts is None else counts[rows]

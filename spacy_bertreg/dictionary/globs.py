@@ -27,9 +27,9 @@ def escape(text: str) -> str:
 
 
 class GlobIndex:
-    """Finds which of many globs match a word: each glob is kept under its longest piece without
-    wildcards, and only those whose piece the word holds are tried. With 2,000 globs, to try them
-    all takes 20 times as long.
+    """Finds which of many globs match a word. Each glob is kept under its longest piece without
+    wildcards, and is tried only on words that hold this piece. Trying all of 2,000 globs takes 20
+    times as long.
     """
 
     def __init__(self, globs: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from .lexicon import LEARNED, Lexicon
 from .sensitivity import Sensitivity
 
 Method = Literal["sensitivity", "elastic_net"]
-# Settings without a better one after which no more are tried: the most complex take the longest.
+# After this many settings that are no better, no more are tried: the most complex take longest.
 PATIENCE = 2
 
 
@@ -25,7 +25,7 @@ class WeightEstimator(Protocol):
 
     setting (str): What a setting is called, for the progress bar.
     n_settings (int): Number of settings.
-    n_threads (int): Number of fits that are worth doing at a time.
+    n_threads (int): Number of fits to do at a time.
     """
 
     setting: str
@@ -49,11 +49,11 @@ class WeightEstimator(Protocol):
 class CrossFittedLexicon:
     """A learned list, and lists that were learned without a fold.
 
-    lexicon (Lexicon): The list, from all training documents. Of several targets, each has its own
+    lexicon (Lexicon): The list, from all training documents. With several targets, each has its own
         category: "learned:TARGET".
-    by_fold (dict[int, Lexicon]): For each fold, the list from the documents of the others. On the
-        fold's documents it does as well as the final list on new ones, so readouts are fitted to
-        these.
+    by_fold (dict[int, Lexicon]): For each fold, the list from the documents of the others. It does
+        as well on the fold's documents as the final list on new ones, so readouts are fitted to
+        what these lists find.
     """
 
     lexicon: Lexicon
@@ -71,8 +71,8 @@ def learn_lexicon(
     weights: Floats | None = None,
     n_labelled: int | None = None,
 ) -> CrossFittedLexicon:
-    """Learn weights for each target. The method's setting is the one whose lists, from the
-    documents of all folds but one, correlate best with the target in that one.
+    """Learn weights for each target. The method's setting is chosen by cross-validation: the
+    predictions of its lists for held-out documents correlate best with the target.
 
     Documents with pseudo-labels are learned from, but no list is judged by them.
 
@@ -81,7 +81,7 @@ def learn_lexicon(
     targets (dict[str, ndarray]): Values by target, NaN where unknown.
     folds (ndarray): The fold of each document; `NO_FOLD` to learn from it for each list.
     n_terms (int): Number of terms to keep for each target.
-    seed (int): Of everything random.
+    seed (int): Seed of everything random.
     weights (ndarray | None): How much each document counts, above 0; None for all the same.
     n_labelled (int | None): Number of documents with observed values, which come first; those
         behind them have pseudo-labels. None for all.
@@ -181,7 +181,7 @@ def _choose_setting(
 
 
 def _correlation(predicted: Floats, observed: Floats, weights: Floats | None) -> float:
-    # Not the error, as the readout is to find the right scale.
+    # Not the error: the readout will find the right scale.
     if predicted.std() == 0 or observed.std() == 0:
         return -1.0
     (a, covariance), (_, b) = np.cov(predicted, observed, aweights=weights)

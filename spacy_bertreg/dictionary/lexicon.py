@@ -29,9 +29,9 @@ class Lexicon:
     document_frequency (tuple[int, ...]): Number of training documents in which each term was
         matched. Empty before initialization.
     contribution (ndarray): Mean contribution of each term to the prediction of a training document
-        that holds it, in the targets' units; shape (terms, targets). NaN where no document holds
-        it. Empty before initialization.
-    notes (tuple[str, ...]): What of its file was merged or left out, if it was read from one.
+        that holds it, in the target's unit, or on the transformed scale if that is curved; shape
+        (terms, targets). NaN where no document holds it. Empty before initialization.
+    notes (tuple[str, ...]): What was merged or left out of the file that it was read from.
     """
 
     terms: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Texts that nobody has rated, with what a teacher says of them."""
+"""Texts that nobody has rated, with a teacher's predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class LearningSet:
 
     docs (list[Doc]): The documents.
     targets (dict[str, ndarray]): Values by target, NaN where unknown.
-    folds (ndarray): The fold of each. Lists of a fold are learned without its documents. With
-        pseudo-labels, documents of the group of a labelled one have its fold, all others `NO_FOLD`.
+    folds (ndarray): The fold of each document; a fold's list is learned without its documents. A
+        document with pseudo-labels has the fold of its group's labelled documents, or `NO_FOLD`.
     weights (ndarray | None): How much each document counts; None for all the same.
     n_labelled (int): Number of documents with observed values.
     """

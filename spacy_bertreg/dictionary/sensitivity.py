@@ -3,7 +3,7 @@
 After Häffner, S., Hofer, M., Nagl, M. & Walterskirchen, J. (2023), Introducing an Interpretable
 Deep Learning Approach to Domain-Specific Dictionary Creation, Political Analysis 31:481-499: a
 network learns to predict the target from the words of a text, and a word weighs what the prediction
-changes with it. The paper does not state its network nor its formula: all constants below are ours.
+changes with it. The paper states neither its network nor its formula: all constants below are ours.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ WEIGHT_DECAY = 0.001
 BATCH = 32
 MAX_EPOCHS = 8
 N_NETWORKS = 3
-# A step updates the weights of all candidates. With more documents there are more of both, so
-# beyond these limits batches grow, and the candidates of least spread are left out.
+# A step updates the weights of all candidates. More documents mean more steps and more candidates.
+# Beyond these limits, batches grow, and the candidates of least spread are left out.
 MAX_STEPS = 400
 MAX_CANDIDATES = 20_000
 READ_AT_ONCE = 8192
@@ -39,7 +39,7 @@ class Sensitivity:
     the mean over the training documents of the derivative of the networks' output by the
     candidate's value; that of the other candidates is 0.
 
-    setting (str): What a setting is.
+    setting (str): What a setting is called.
     n_settings (int): Number of epochs to choose from.
     n_threads (int): 1: most of the time goes into short steps that hold Python's lock.
     """

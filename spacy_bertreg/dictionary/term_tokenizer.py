@@ -1,8 +1,8 @@
-"""Tokenizes terms as a tokenizer splits the texts that they stand in.
+"""Tokenize terms as a tokenizer splits them in texts.
 
 How a tokenizer splits a word depends on its spelling. spaCy's for English splits "can't" and
-"can\u2019t" in two, but not "CAN'T", and "u.s." but not "U.S.". So a term is tokenized in each
-spelling in which it is to be found, and it is found as any of the results.
+"can\u2019t" in two, but not "CAN'T", and "u.s." but not "U.S.". A term is therefore tokenized in
+each spelling in which it should be found, and matches any of the results.
 """
 
 from collections.abc import Iterator, Sequence
@@ -157,8 +157,8 @@ def _apostrophe(letter: str, glob: str) -> str:
 
 
 def _wildcards(word: str) -> list[str]:
-    """List the wildcards. In brackets a dash is put last, where it stands for itself: normalized
-    among letters, it would mean a range."""
+    """List the wildcards. In brackets, a dash is put last, where it stands for itself: between
+    letters, it would mean a range."""
     return [
         "[" + "".join(c for c in w[1:-1] if c not in DASHES[1:]) + "-]"
         if any(c in DASHES[1:] for c in w)
@@ -168,8 +168,8 @@ def _wildcards(word: str) -> list[str]:
 
 
 def _copy(tokenizer: Tokenizer) -> Tokenizer:
-    """Copy a tokenizer, with a vocabulary of its own. spaCy's caches the first 10,000 words: were
-    these the terms, it would tokenize the words of the texts anew each time, half as fast."""
+    """Copy a tokenizer, with a vocabulary of its own. spaCy's caches the first 10,000 words. If
+    these were the terms, it would split the words of texts anew each time, half as fast."""
     return Tokenizer(
         Vocab(),
         rules=tokenizer.rules,

@@ -45,21 +45,21 @@ def read_lexicon(
 ) -> Lexicon:
     """Read a lexicon. The file's ending tells its format:
 
-    - .csv (comma-separated) and .tsv or .txt (tab-separated): columns term and weight, in this
-      order, or in any with a header, and there optionally category. Without a header also term,
-      category and weight, as of NRC, and two that are recognised by their columns: VADER's and
-      SentiWS.
+    - .csv (comma-separated) and .tsv or .txt (tab-separated): with a header, the columns term, and
+      weight, category or both, in any order; without one, term and weight. The files of NRC (term,
+      category and weight), VADER and SentiWS are recognised by their columns.
     - .jsonl: objects with term, and weight, category or both.
-    - .dic: LIWC's categories, and the terms with the numbers of theirs; .dicx: a column for each.
+    - .dic: LIWC's numbered categories, and terms with the numbers of theirs; .dicx: a column for
+      each category.
     - .yml, .yaml: categories, possibly nested, of lists of terms, as quanteda writes them.
-    - .lc3, .ykd, .cat: the same, of Lexicoder, Yoshikoder and WordStat.
+    - .lc3, .ykd, .cat: such lists from Lexicoder, Yoshikoder and WordStat.
 
-    A term of a category without a weight has the weight 1. The same line again is left out.
+    A term of a category without a weight has the weight 1. Repeated lines are left out.
 
     path (str | Path): The file.
     case_sensitive (bool): Whether terms that differ only in case are different.
-    duplicates (str): Which weight counts of a term with several in a category, "first", "last" or
-        "mean"; "error" for none.
+    duplicates (str): Which weight counts if a term has several in a category: that of its "first"
+        or "last" line, or their "mean"; "error" to refuse such a term.
     encoding (str): The file's encoding.
     RETURNS (Lexicon): The terms, in the file's order.
     RAISES (FileNotFoundError): There is no such file.
@@ -108,8 +108,8 @@ def _read_text(path: Path, encoding: str) -> str:
         return path.read_text(encoding="utf-8-sig" if is_utf8 else encoding)
     except LookupError as error:
         raise ValueError(
-            f"encoding is {encoding!r} for the lexicon {path}. Expected one that Python knows, as "
-            "'utf-8' or 'cp1252'."
+            f"encoding is {encoding!r} for the lexicon {path}. Expected one that Python knows, such"
+            " as 'utf-8' or 'cp1252'."
         ) from error
     except UnicodeError as error:
         found = str(error)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from .rows import Row, Source, is_number
 from .tables import read_lines
 
-# The number of a category, or two of which a condition chooses: "<of>131/125" is 131 before "of"
-# and else 125, "(02 134)125/464" is 125 after a word of the categories 2 or 134 and else 464.
+# The number of a category, or two between which a condition chooses: "<of>131/125" is 131 before
+# "of" and otherwise 125; "(02 134)125/464" is 125 after a word of the categories 2 or 134, and
+# otherwise 464.
 CODE = re.compile(r"(?P<condition><[^<>]*>|\([\d\s]*\))?(?P<number>\d+)(?:/(?P<other>\d+))?")
 LAST_CODE = re.compile(rf"(?:^|\s)\s*({CODE.pattern})\s*$")
 # A term that counts only after words of a category: "(discrep) like*".
@@ -30,20 +31,20 @@ def read_dic(text: str, source: Source) -> Iterator[Row]:
         if not key.isdecimal() or not name.strip() or int(key) in categories:
             raise source.error(
                 number,
-                "expected a new number and a category, between them a tab or space, found "
+                "expected a new number and a category, with a tab or space between, found "
                 f"{line!r}.",
             )
         categories[int(key)] = name.strip().split("\t")[0].strip()
     n_conditions = n_terms = 0
     for number, line in lines[marks[1] + 1 :]:
         term, codes = _split(line, categories)
-        # "/" stands before what holds where the condition does not.
+        # The number after "/" counts where the condition does not hold.
         keys = [c["other"] if c["condition"] else c["number"] for c in codes]
         unknown = [key for key in keys if key and int(key) not in categories]
         if not term or not codes or unknown:
             raise source.error(
                 number,
-                f"expected a term and numbers of categories, between them tabs or spaces, found "
+                "expected a term and numbers of categories, with tabs or spaces between, found "
                 f"{line!r}." + (f" There is no category {unknown[0]!r}." if unknown else ""),
             )
         if CONDITIONAL.match(term):
@@ -57,8 +58,8 @@ def read_dic(text: str, source: Source) -> Iterator[Row]:
 
 
 def _split(line: str, categories: dict[int, str]) -> tuple[str, list[re.Match[str]]]:
-    """Split a line into the term and the codes behind it. After a tab, all are codes. Before, a
-    number belongs to the term unless it is that of a category: "catch 22"."""
+    """Split a line into the term and the codes behind it. After a tab, all are codes. Before it, a
+    number belongs to the term, as in "catch 22", unless a category has this number."""
     term, _, rest = line.strip().partition("\t")
     codes = []
     end = len(rest)

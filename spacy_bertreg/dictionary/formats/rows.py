@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ..globs import has_wildcard, unescape
 from ..lexicon import GIVEN, Lexicon, normalize
 
-# Which weight counts of a term that has several in a category.
+# Which weight counts if a term has several in a category.
 Duplicates = Literal["error", "first", "last", "mean"]
 
 # Number of terms named that have several weights.
@@ -33,7 +33,7 @@ class Source:
     """A file that is being read.
 
     name (str): Its name in errors.
-    notes (list[str]): What of it was merged or left out, for the user to know.
+    notes (list[str]): What of it was merged or left out, to tell the user.
     """
 
     name: str
@@ -49,7 +49,8 @@ class Source:
         line (int): Its number.
         values (dict): Its term, and weight, category or both.
         RETURNS (Row): The values.
-        RAISES (ValueError): A text is none or empty, or the weight is not a finite number.
+        RAISES (ValueError): The term or the category is no text, the category is empty, or the
+            weight is no finite number up to 1e100.
         """
         term, category = values["term"], values.get("category", GIVEN)
         weight = values.get("weight", 1.0)
@@ -107,8 +108,8 @@ def merge_duplicates(
     rows (Iterable[Row]): The rows, checked.
     source (Source): Their file.
     case_sensitive (bool): Whether terms that differ only in case are different.
-    duplicates (str): Which weight counts of a term with several in a category: of the "first" or
-        "last" of its lines, or their "mean"; "error" for none.
+    duplicates (str): Which weight counts if a term has several in a category: that of its "first"
+        or "last" line, or their "mean"; "error" to refuse such a term.
     RETURNS (list[Row]): Each term once in each category.
     RAISES (ValueError): There are terms with several weights, and `duplicates` is "error".
     """

@@ -33,7 +33,7 @@ def read_lines(text: str, delimiter: str, source: Source, *, quoted: bool = True
     """Split a table into fields, as the package's other tables.
 
     text (str): The file's text.
-    delimiter (str): Between fields.
+    delimiter (str): Character between fields.
     source (Source): The file.
     quoted (bool): Whether fields may be in quotation marks.
     RETURNS (Lines): The rows that are not empty, with the lines on which they begin.
@@ -138,7 +138,7 @@ def _sentiws_rows(table: Lines, source: Source) -> Iterator[Row]:
         if not WORD_AND_TAG.fullmatch(word.strip()) or len(rest) not in (1, 2):
             raise source.error(
                 line,
-                f"expected word|TAG, weight and inflections, between them tabs, found {row!r}.",
+                f"expected word|TAG, weight and inflections, separated by tabs, found {row!r}.",
             )
         inflections = rest[1].split(",") if len(rest) == 2 else []
         words = [word.partition("|")[0], *(form for form in inflections if form.strip())]

@@ -13,7 +13,7 @@ from .trees import GradientBoosting, RandomForest
 class Readout(Protocol):
     """What `dictionary_regressor` needs of a readout.
 
-    min_documents (int): Number of documents with a known target that it takes to fit it.
+    min_documents (int): Least number of documents with a known target to fit it to.
     """
 
     min_documents: ClassVar[int]
@@ -32,7 +32,7 @@ class Readout(Protocol):
         features (ndarray): Shape (documents, features).
         targets (ndarray): Shape (documents, targets), NaN where unknown.
         folds (ndarray): For each document, the fold that it belongs to; groups are kept whole.
-        seed (int): Of everything random.
+        seed (int): Seed of everything random.
         weights (ndarray | None): How much each document counts, above 0; None for all the same.
         RETURNS (Readout): The fitted readout.
         """

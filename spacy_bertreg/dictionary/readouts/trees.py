@@ -15,7 +15,7 @@ SHARED = {
     "verbosity": -1,
     "deterministic": True,
     "force_row_wise": True,
-    # More are no faster with so few features, and much slower where others use the same cores.
+    # More threads are no faster with so few features, and much slower where others use the cores.
     "num_threads": 1,
 }
 MIN_DOCUMENTS_IN_LEAF = 20
@@ -27,7 +27,7 @@ class Trees:
     """One ensemble of trees for each target.
 
     models (tuple[str, ...]): LightGBM's texts.
-    centers (tuple[float, ...]): The targets' means. The trees predict the distance to them:
+    centers (tuple[float, ...]): The targets' means. The trees predict the difference from them:
         LightGBM itself adds a forest's mean only to those trees that found a split.
     """
 
@@ -59,7 +59,7 @@ class Trees:
                 features[known], target[known] - center, weight=weight, free_raw_data=False
             )
             n_known = int(known.sum())
-            # Of few documents, leaves hold a tenth at least.
+            # With few documents, a leaf holds at least a tenth of them.
             smallest = max(min(MIN_DOCUMENTS_IN_LEAF, n_known // 10), 1)
             settings = {**SHARED, **cls.settings, "seed": seed, "min_data_in_leaf": smallest}
             rounds = cls._rounds(data, folds[known], settings)
@@ -103,7 +103,7 @@ class Trees:
         """
         values = self._predict(features, pred_contrib=True)
         if self.settings["boosting"] == "rf":
-            # LightGBM sums those of a forest's trees, where it averages their predictions.
+            # LightGBM sums the values of a forest's trees, but averages their predictions.
             values = values / np.array([booster.num_trees() for booster in self._boosters])
         values[:, -1] += np.array(self.centers)
         return values
@@ -111,8 +111,8 @@ class Trees:
     def contributions(
         self, features: Floats, shares: Floats, documents: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
-        """Divide each feature's Shapley value among the terms by the size of their shares in it;
-        that of a feature in which no term has a share belongs to no term. See
+        """Divide each feature's Shapley value among the terms, by the size of their shares in the
+        feature. A feature in which no term has a share counts for no term. See
         `Readout.contributions`."""
         if not len(features):
             return np.zeros((0, len(self.models))), np.zeros((0, len(self.models)))
@@ -182,7 +182,7 @@ def _lightgbm() -> Any:
         import lightgbm
     except ImportError as error:
         raise ImportError(
-            "The readouts random_forest and gradient_boosting take LightGBM: "
+            "The readouts random_forest and gradient_boosting need LightGBM: "
             "pip install 'spacy-bertreg[dictionary]'"
         ) from error
     return lightgbm
