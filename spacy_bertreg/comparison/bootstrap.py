@@ -18,11 +18,11 @@ from .rank_correlation import RankCorrelation
 LEVEL = 0.95
 # With fewer, there is nothing to draw, and no interval.
 FEWEST_GROUPS = 2
-# Counts of groups in draws that are made at once. It changes no number.
+# Number of counts that are drawn at once. It changes no result.
 COUNTS_HELD = 2**20
-# The metrics of a comparison, with their titles: those of `spacy evaluate`, and beside R² what it
-# would be if the reader could move and stretch the predictions afterwards. A shift in level between
-# training and test set is an error in R², and none in r².
+# The metrics of a comparison, with their titles: those of `spacy evaluate`, and r², the R² of
+# predictions that are moved and stretched to fit best. A shift in level between training and test
+# set is an error in R², but not in r².
 METRIC_TITLES = {
     "r2": "R²",
     "pearson_squared": "r²",
@@ -47,8 +47,8 @@ class Bootstrap:
 
         gold (ndarray): Observed values, shape (documents,), finite.
         groups (Sequence[str]): The group of each document.
-        n_resamples (int): How many draws.
-        seed (int): Their seed.
+        n_resamples (int): Number of draws.
+        seed (int): Seed of the draws.
         """
         self._codes, unique = pd.factorize(np.asarray(groups, dtype=object))
         self.n_groups = len(unique)
@@ -65,7 +65,7 @@ class Bootstrap:
         shares = np.full(self.n_groups, 1 / self.n_groups)
         at_once = max(1, COUNTS_HELD // self.n_groups)
         sizes = [min(at_once, self.n_resamples - i) for i in range(0, self.n_resamples, at_once)]
-        # The next ones are made while these are looked at: NumPy lets go of Python's lock.
+        # The next block is drawn while this one is used: NumPy releases Python's lock.
         with ThreadPoolExecutor(1) as thread:
             upcoming = thread.submit(rng.multinomial, self.n_groups, shares, sizes[0])
             for size in [*sizes[1:], 0]:
@@ -76,10 +76,10 @@ class Bootstrap:
     def metrics(self, predictions: Sequence[Floats]) -> list[dict[str, Floats]]:
         """Compute the metrics of models in each draw.
 
-        predictions (Sequence[ndarray]): Of each model, shape (documents,).
+        predictions (Sequence[ndarray]): Predictions of each model, shape (documents,).
         RETURNS (list[dict[str, ndarray]]): For each model, by the names in `METRIC_TITLES`, shape
-            (draws,); NaN where undefined. Of one group, all draws are the same, and say nothing:
-            all are NaN.
+            (draws,); NaN where undefined. With only one group, all draws would be the same, and all
+            metrics are NaN.
         """
         finite = [i for i, predicted in enumerate(predictions) if np.isfinite(predicted).all()]
         if self.n_groups < FEWEST_GROUPS:
@@ -96,7 +96,7 @@ class Bootstrap:
         for draw, counts in enumerate(self.draws() if finite else ()):
             sums[finite, :3, draw] = gold_sums @ counts
             sums[finite, 3:8, draw] = [own @ counts for own in model_sums]
-            # As single bytes, they are looked up in the order of the ranks much faster.
+            # Single bytes are looked up in the order of the ranks much faster.
             weights = counts.astype(np.min_scalar_type(counts.max()))
             sums[finite, 8, draw] = correlate(weights[self._codes])
         return [_metrics(*of_model) for of_model in sums]
@@ -105,7 +105,7 @@ class Bootstrap:
         """Compute means over documents in each draw.
 
         values (Sequence[ndarray]): Numbers for each document, each of shape (documents,).
-        RETURNS (ndarray): The means, shape (values, draws); NaN if there is but one group.
+        RETURNS (ndarray): The means, shape (values, draws); NaN if there is only one group.
         """
         found = np.full((len(values), self.n_resamples), np.nan)
         if self.n_groups >= FEWEST_GROUPS and len(values):
@@ -124,9 +124,9 @@ def interval(draws: Floats, level: float = LEVEL) -> tuple[float, float]:
     """Compute the percentile interval of a statistic.
 
     draws (ndarray): Its value in each draw.
-    level (float): Wished coverage, 0 to 1.
+    level (float): Share of the draws inside, between 0 and 1.
     RETURNS (tuple[float, float]): The low and the high end. Draws in which the statistic is
-        undefined are left out; NaN where it is in more than one in a hundred.
+        undefined are left out; NaN if these are more than one in a hundred.
     """
     undefined = np.isnan(draws)
     if undefined.mean() > 0.01:
@@ -169,6 +169,6 @@ def _metrics(
 
 
 def _variation(squares: Floats, sums: Floats, n: Floats) -> Floats:
-    """Sum the squared deviations from the mean; NaN where there are none but rounding."""
+    """Sum the squared deviations from the mean; NaN where they are only rounding errors."""
     variation = squares - sums**2 / n
     return np.where(variation > 1e-12 * squares, variation, np.nan)

@@ -38,19 +38,19 @@ def calibrate(
     document's `doc._.interval` contains its value with the probability `level`.
 
     pipeline (str | Path): The trained pipeline's folder, or its package.
-    data (str | Path | None): The calibration documents, a .spacy file: neither those that the
-        pipeline was trained on, nor those that it is tested on. None with `folds`.
+    data (str | Path | None): A .spacy file with the calibration documents, from neither the
+        training nor the test set. None with `folds`.
     level (float): Between 0 and 1.
     method (str | None): "plain", "normalised" or "quantiles", see `Calibration`; None for the one
         that uses most of what the model predicts.
     output (str | Path | None): Folder to write the pipeline to, new, empty, or of a pipeline with
         the same components; None for the same folder. Other files in it stay.
-    folds (str | Path | None): In place of `data`, a folder that `crossval` wrote, of models that
-        were trained as the pipeline was: see `calibrate_from_folds`. No document is spent on
-        calibration.
-    model (str | None): Which of its models; None if it has one.
-    half_life (float | None): After how many days a calibration document counts half as much as the
-        latest, for documents that come later; None for the same weight.
+    folds (str | Path | None): In place of `data`, a folder that `crossval` wrote, with models that
+        were trained like the pipeline: see `calibrate_from_folds`. All documents can then be used
+        for training.
+    model (str | None): Which of its models; None if it has only one.
+    half_life (float | None): Number of days by which a calibration document that is older than the
+        latest counts half as much; for new documents that come later. None for equal weights.
     RETURNS (DataFrame): For each component and target: `component`, `target`, `method`, `level`,
         `n` documents, `seen` (documents left out, as a training document has the same text),
         `checked` (whether the component has fingerprints of all its training texts, so that it can
@@ -170,8 +170,8 @@ def check_output(nlp: Language, folder: Path) -> None:
     """Check that a pipeline can be written to a folder.
 
     nlp (Language): The pipeline.
-    folder (Path): Where `write_pipeline` shall write it to.
-    RAISES (ValueError): There is something else than a pipeline with the same components.
+    folder (Path): Where `write_pipeline` will write it to.
+    RAISES (ValueError): The folder holds anything but a pipeline with the same components.
     """
     check_folder(folder)
     if not folder.exists() or not any(folder.iterdir()):

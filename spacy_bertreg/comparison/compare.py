@@ -27,27 +27,27 @@ class Comparison:
     test (TestSet): The documents.
     models (list[Model]): In the order given, then the baselines.
     metrics (DataFrame): For each target and model: `model`, `target`, `n` documents, `n_groups`,
-        and each of `METRIC_TITLES` with its interval, as `r2`, `r2_low`, `r2_high`. Of a model with
-        several runs their mean: what one more training can be expected to reach.
-    runs (DataFrame): For each target, model and run the metrics, and `diverged`: why the run is
-        taken for a failed one, or None.
-    differences (DataFrame): For each target and pair, `model` and `baseline`: of R² and MSE the
-        `r2_difference` and the `r2_change`, which is the difference as a share of the baseline's
-        value, as Wang 2024 states them, each with its paired interval. The change is NaN where the
-        interval of the baseline's value reaches 0. Of a cross-validation, also what
-        `compare_folds` adds.
+        and each of `METRIC_TITLES` with its interval, as `r2`, `r2_low`, `r2_high`. For a model
+        with several runs, their mean: what one more training can be expected to reach.
+    runs (DataFrame): For each target, model and run the metrics, and `diverged`: why the run counts
+        as failed, or None.
+    differences (DataFrame): For each target and pair, `model` and `baseline`; of R² and MSE the
+        difference (`r2_difference`, `mse_difference`), and the difference as a share of the
+        baseline's value (`r2_change`, `mse_change`), as in Wang 2024, each with its paired
+        interval. A change is NaN where the interval of the baseline's value reaches 0. For a
+        cross-validation, also what `compare_folds` adds.
     coverage (DataFrame): For each target, model and run with calibrated intervals: `model`, `run`,
         `target`, `method`, `level`, `n_calibration` documents, and on the test set the `coverage`
         (share of values inside) with its bootstrap interval, the shares `below` and `above`, the
         `mean_error` of the predictions, `coverage_moved` if all intervals were moved by it, and
         the `mean_width`, in the target's unit.
     shares (DataFrame): For each target, what `share_of_lead` gives; empty if not asked for.
-    folds (DataFrame): Of a cross-validation, for each model, target, repeat and fold: `model`,
+    folds (DataFrame): For a cross-validation, for each model, target, repeat and fold: `model`,
         `target`, `repeat`, `fold`, `n` documents, `r2` and `mse`. Empty otherwise.
     verdicts (DataFrame): For each `target` the `headline`, the `sentence`, and what else `verdicts`
         gives.
     warnings (list[str]): What must not go unseen.
-    settings (dict[str, Any]): Of the intervals, and the names of the files.
+    settings (dict[str, Any]): Settings of the intervals, and names of the files.
     """
 
     test: TestSet
@@ -95,16 +95,16 @@ def compare(
     options: TableOptions | None = None,
     share: Sequence[str] | None = None,
 ) -> Comparison:
-    """Evaluate models on one test set, or those of a cross-validation on the documents that they
-    have not seen, with bootstrap intervals over groups.
+    """Evaluate models on one test set, or models of a cross-validation on documents that they have
+    not seen, with bootstrap intervals over groups.
 
     test (str | Path): A .spacy file with observed targets, or a folder that `crossval` wrote.
     sources (Sequence[str]): Trained pipelines, folders of their seeds, and tables of predictions;
-        see `find_models`. Beside a cross-validation, others of the same documents and folds.
+        see `find_models`. With a cross-validation, others of the same documents and folds.
     train (str | Path | None): The training set, from which the baselines are made; None for
-        train.spacy beside the test set. Of a cross-validation they are made fold by fold.
-    n_resamples (int): Draws of the bootstrap.
-    seed (int): Their seed.
+        train.spacy beside the test set. In a cross-validation they are made fold by fold.
+    n_resamples (int): Number of the bootstrap's draws.
+    seed (int): Seed of the draws.
     options (TableOptions | None): How tables of predictions are written; None to detect it.
     share (Sequence[str] | None): Names of a plain model, a distilled one and its teacher, to say
         how much of the teacher's lead survives; see `share_of_lead`.

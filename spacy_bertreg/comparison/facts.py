@@ -17,10 +17,10 @@ def pipeline_facts(nlp: Language) -> dict[str, Any]:
     nlp (Language): A trained pipeline.
     RETURNS (dict[str, Any]): `seed`, `max_steps` and `seconds` of training, None if unknown;
         `transformer`, if there is one: its `name`, `freeze`, the numbers of `parameters` and of
-        those that have `learned`, and `lora`, the ranks of adapters; and by name of the regressor
-        in `regressors` its `factory`, the number of different `texts` that it learned from (None if
-        forgotten), the `settings` that differ from null, false and empty, and `intervals`: None, or
-        `method`, `level`, and `n` calibration documents by target.
+        those that have `learned`, and `lora`, the ranks of adapters; and `regressors`, by name:
+        `factory`; the number of different `texts` that it learned from (None if forgotten); the
+        `settings` that are not null, false or empty; and `intervals`: None, or `method`, `level`,
+        and `n` calibration documents by target.
     """
     config = nlp.config.interpolate()
     facts: dict[str, Any] = {

@@ -1,10 +1,10 @@
-"""How faithful explanations are: what a prediction does when the words go that they name.
+"""How faithful explanations are: how a prediction changes when words that they name are removed.
 
-Comprehensiveness is the change of the prediction when the strongest words are taken out: the more,
-the better. Sufficiency is the change when they alone are left: the less, the better (DeYoung et al.
+Comprehensiveness is the change of the prediction when the strongest words are removed: the more,
+the better. Sufficiency is the change when only they are left: the less, the better (DeYoung et al.
 2020, ACL, 4443-4458). There, both are changes of a class's probability; here, absolute changes of
 the prediction in the target's standard deviations. Words are deleted, or each is replaced by the
-transformer's mask, of which a fine-tuned model has seen none since its pretraining.
+transformer's mask, which a fine-tuned model has not seen since its pretraining.
 """
 
 import time
@@ -30,7 +30,7 @@ from .test_set import TestSet
 
 Floats = NDArray[np.float64]
 
-# Shares of a text's words that are taken out or left, as in DeYoung et al.
+# Shares of a text's words that are removed or left, as in DeYoung et al.
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 MEASURES = ("comprehensiveness", "sufficiency")
 RANDOM, DICTIONARY = "random", "dictionary"
@@ -43,9 +43,9 @@ class Faithfulness:
     """How faithful explanations by several methods are.
 
     table (DataFrame): For each method, removal ("deletion" or "masking") and measure: `change:0.1`
-        and the like, the mean change when this share of the words is taken out or left; `area`,
-        their mean, with `area_low` and `area_high`; `over_random` and `over_dictionary`, by how
-        much the area is above theirs, each with `_low` and `_high`.
+        and the like, the mean change when this share of the words is removed or left; `area`, their
+        mean, with `area_low` and `area_high`; `over_random` and `over_dictionary`, how much larger
+        the area is than that of random orders and of the dictionary, each with `_low` and `_high`.
     speed (dict[str, float]): Documents per second of each method, and of "scoring".
     left_out (dict[str, str]): Methods that do not explain this pipeline, and why.
     n (int): Number of documents.
@@ -79,16 +79,16 @@ def measure_faithfulness(
 ) -> Faithfulness:
     """Measure how faithful explanations are.
 
-    component (TextRegressor): A trained one, in its pipeline.
+    component (TextRegressor): A trained component, in its pipeline.
     data (TestSet): The documents; observed values are not needed.
     target (str | None): The target; None for the first.
     methods (Sequence[str]): Methods of explanation; none for all that explain this pipeline.
     dictionary (Language | None): A pipeline with a dictionary_regressor, whose terms to compare
         with.
-    max_docs (int | None): Take so many documents, drawn at random; None for all.
+    max_docs (int | None): Number of documents to draw at random; None for all.
     n_random (int): Number of random orders of each document's words.
     n_resamples (int): Number of the bootstrap's draws.
-    seed (int): Seed of all that is drawn.
+    seed (int): Seed of all draws.
     RETURNS (Faithfulness): The measures.
     RAISES (ValueError): There is no such target or method, a method that was asked for does not
         explain this pipeline, or no document has a word.
@@ -185,7 +185,7 @@ def _order(contributions: Floats, rng: np.random.Generator) -> NDArray[np.int64]
 
 
 def _masks(component: TextRegressor) -> dict[str, str]:
-    """Get how the pipeline's transformer writes a mask, if there is one."""
+    """Get the text of the transformer's mask, if there is one."""
     try:
         mask = find_transformer(component.parts()).tokenizer.mask_token
     except ValueError:
@@ -194,7 +194,7 @@ def _masks(component: TextRegressor) -> dict[str, str]:
 
 
 class _Changes:
-    """Changes of predictions for documents of which words were taken out."""
+    """Changes of predictions for documents from which words were removed."""
 
     def __init__(self, component: TextRegressor, docs: list[Doc], place: int) -> None:
         self._parts = component.parts()
@@ -221,7 +221,7 @@ class _Changes:
         for number in range(len(self._docs)):
             own = {method: by_doc[number] for method, by_doc in orders.items()}
             wanted = list(self._versions(number, own))
-            # Most shares of a short text take out the same words.
+            # In a short text, most shares remove the same words.
             versions = {(mask, taken) for *_, taken in wanted for mask in masks.values()}
             found = self._predict(number, sorted(versions, key=str))
             for method, measure, share, taken in wanted:
@@ -233,7 +233,7 @@ class _Changes:
     def _versions(
         self, number: int, orders: dict[str, list[NDArray[np.int64]]]
     ) -> Iterator[tuple[str, str, int, frozenset[int]]]:
-        """Give which words go, for each method, measure and number of a share."""
+        """List the words to remove, for each method, measure and share."""
         everything = frozenset(range(len(self._units[number])))
         for method, own in orders.items():
             for order in own:
@@ -244,7 +244,7 @@ class _Changes:
                     yield method, MEASURES[1], place, everything - strongest
 
     def _predict(self, number: int, versions: list[tuple[str | None, frozenset[int]]]) -> Any:
-        """Predict for a document, under None, and for what is left of it."""
+        """Predict for a document as it is, under None, and for each version of it."""
         doc, units = self._docs[number], self._units[number]
 
         def docs() -> Iterator[Doc]:

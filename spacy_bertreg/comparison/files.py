@@ -34,9 +34,9 @@ FILES = (
 def check_output(folder: Path, inputs: Iterable[str | Path | None]) -> None:
     """Check that a comparison can be written to a folder.
 
-    folder (Path): Where `write_comparison` shall write to.
+    folder (Path): Where `write_comparison` will write to.
     inputs (Iterable[str | Path | None]): What is compared, and on what.
-    RAISES (ValueError): It can't, or would write over one of them.
+    RAISES (ValueError): It can't be written, or would replace an input.
     """
     check_folder(folder)
     check_files([folder / name for name in FILES], inputs)
@@ -69,7 +69,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    # Before 3.11.9, Python puts a field with a lone carriage return in no quotes.
+    # Before 3.11.9, Python does not quote a field with a lone carriage return.
     texts = table.select_dtypes(exclude="number")
     has_return = texts.map(lambda value: "\r" in str(value)).any(axis=None)
     return table.to_csv(
@@ -142,7 +142,7 @@ def _markdown(comparison: Comparison) -> str:
 
 
 def _latex(comparison: Comparison) -> str:
-    parts = ["% Takes \\usepackage{booktabs}.", f"% {describe_intervals(comparison)}"]
+    parts = ["% Needs \\usepackage{booktabs}.", f"% {describe_intervals(comparison)}"]
     for table in _tables(comparison):
         form = "l" + "r" * (table.shape[1] - 1)
         parts.append(table.to_latex(index=False, escape=True, column_format=form))

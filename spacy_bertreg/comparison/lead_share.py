@@ -23,7 +23,7 @@ class ShareModels(NamedTuple):
     teacher: str
 
     def check(self, models: Collection[str]) -> None:
-        """Raise a ValueError if a name is that of no model, or one is there twice."""
+        """Raise a ValueError if a name belongs to no model, or comes twice."""
         for name in self:
             if name not in models:
                 raise ValueError(
@@ -38,11 +38,11 @@ def share_of_lead(names: ShareModels, r2: Mapping[str, Floats]) -> dict[str, Any
     """Compute (R² distilled - R² plain) / (R² teacher - R² plain), with paired intervals.
 
     names (ShareModels): The models.
-    r2 (Mapping[str, ndarray]): R² by model: on the test set, and behind it in each draw.
+    r2 (Mapping[str, ndarray]): R² by model: first on the test set, then in each draw.
     RETURNS (dict | None): The names; `gain` of the distilled model over the plain one, the
         teacher's `lead` over it, and the `share`, each with the ends of its interval. The share is
-        NaN where the interval of the lead reaches 0: of nothing there are no shares. None if not
-        all three models predict this target.
+        NaN where the interval of the lead reaches 0. None if not all three models predict this
+        target.
     """
     if not set(names) <= set(r2):
         return None

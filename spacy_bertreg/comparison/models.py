@@ -39,15 +39,15 @@ WARM_UP = 64
 class Run:
     """One training of a model.
 
-    name (str): Its name, as "seed-0".
+    name (str): Its name, such as "seed-0".
     path (str): Its pipeline or table; empty for a baseline.
     predictions (dict[str, ndarray]): By target, a prediction for each document of the test set,
         NaN where there is none.
     intervals (dict[str, ndarray]): By target of a calibrated regressor, the low and high ends,
         shape (documents, 2).
-    calibrations (dict[str, tuple[Calibration, int]]): By the same targets, with the target's place
-        among those of its calibration.
-    facts (dict[str, Any]): Of a pipeline, what `pipeline_facts` gives.
+    calibrations (dict[str, tuple[Calibration, int]]): By the same targets, the calibration and the
+        target's position in it.
+    facts (dict[str, Any]): For a pipeline, what `pipeline_facts` gives.
     """
 
     name: str
@@ -222,13 +222,14 @@ def _costs(nlp: Language) -> dict[str, float | None]:
 
 
 def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[Model]:
-    """Make two models that know next to nothing, with which to compare.
+    """Make two trivial models to compare with.
 
     train (str | Path): The training set, a .spacy file.
     test (TestSet): The documents to predict.
     targets (Iterable[str]): What to predict.
     RETURNS (list[Model]): The mean of the training set, and a line fitted to the log of a
-        document's number of words plus 1. Who does not beat the line may have learned length.
+        document's number of words plus 1. A model that does not beat this line may only have
+        learned document length.
     RAISES (ValueError, FileNotFoundError): The training set can't be read, or has no values for a
         target.
     """

@@ -29,8 +29,8 @@ def read_predictions(
     """Read another program's predictions, and check that they are for this test set.
 
     path (str | Path): A table, see `read_table`, with the columns id, target (the observed value,
-        to check) and prediction. Its rows may be in any order. Of several targets of the test set,
-        the one that is meant is known by its values.
+        to check) and prediction. Its rows may be in any order. If the test set has several targets,
+        these values tell which one is meant.
     test (TestSet): The documents.
     options (TableOptions | None): How the table is written; None to detect it.
     RETURNS (dict[str, ndarray]): By target, a prediction for each document, NaN where the observed

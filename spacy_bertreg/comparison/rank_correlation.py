@@ -11,14 +11,14 @@ from ..evaluation.metrics import Floats
 class RankCorrelation:
     """Correlates the ranks of models' predictions with those of the observed values.
 
-    What is ranked is sorted once. Each draw then takes a time in proportion to the documents.
+    Values are sorted once. Each draw then takes time in proportion to the number of documents.
     """
 
     def __init__(self, gold: Floats, predictions: Sequence[Floats]) -> None:
         """Sort observed values and predictions.
 
         gold (ndarray): Observed values, shape (documents,), finite.
-        predictions (Sequence[ndarray]): Of each model, shape (documents,), finite.
+        predictions (Sequence[ndarray]): Predictions of each model, shape (documents,), finite.
         """
         self._gold = _Order(gold)
         self._models = [_Order(predicted) for predicted in predictions]
@@ -75,7 +75,7 @@ class _Order:
         ranks = 2 * up_to
         ranks -= counts
         ranks -= n
-        # What counts @ ranks**2 gives, by Kendall's correction for ties: n is large, sizes are few.
+        # This is counts @ ranks**2, by Kendall's correction for ties: n is large, sizes are few.
         sizes = np.bincount(counts)
         spread = (n**3 - sizes @ np.arange(len(sizes), dtype=np.float64) ** 3) / 3
         return ranks, float(spread)

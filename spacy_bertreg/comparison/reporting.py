@@ -14,12 +14,12 @@ from .tables import describe_intervals, markdown_table, metric_table, run_table
 from .verdict import plural
 
 PACKAGES = ("spacy-bertreg", "spacy", "spacy-transformers", "transformers", "torch", "scikit-learn")
-# What only the authors know: docs/reporting.md says from where each question is.
+# What only the authors know. docs/reporting.md names the source of each question.
 CONCEPT = (
     "What is measured, and how it shows in a text",
     "Where the texts are from, and which texts they stand for",
     "The unit that is scored (sentence, document, ...), and why",
-    "What was changed in the texts before, and why",
+    "How the texts were preprocessed, and why",
 )
 VALUES = (
     "Who rated the texts, by which instructions, and how they were trained; or where else the "
@@ -36,9 +36,9 @@ VALIDATION = (
     "How predictions are distributed, and how their means differ between known groups",
     "What the texts with the highest and lowest predictions, and with the largest errors, say",
     "How errors differ between known groups of texts, such as sources and periods",
-    "How predictions go with other measures of the same concept",
+    "How predictions correlate with other measures of the same concept",
     "Which results change with other seeds, settings, models or preprocessing",
-    "Where training data, code and the trained pipeline are to be had",
+    "Where training data, code and the trained pipeline can be obtained",
 )
 
 

@@ -1,4 +1,4 @@
-"""Metrics of models on one target, their differences, and what their intervals hold."""
+"""Metrics of models on one target, their differences, and the coverage of their intervals."""
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
@@ -16,7 +16,7 @@ from .models import LINE, MEAN, Model, Run
 from .test_set import TestSet
 from .verdict import find_failures
 
-# Of a model, for each metric: the mean over its runs, and behind it that of each draw.
+# For each metric of a model: the mean over its runs, followed by this mean in each draw.
 Estimates = dict[str, Floats]
 
 
@@ -32,12 +32,11 @@ def score_models(
     """Score models on one target.
 
     target (str): Its name.
-    models (Iterable[Model]): With their predictions. One without any for the target is left out.
+    models (Iterable[Model]): Models with predictions; one without any for the target is left out.
     test (TestSet): The documents.
-    n_resamples (int): Draws of the bootstrap.
-    seed (int): Their seed.
-    share (ShareModels | None): Three models, of which the first two are compared by the lead of the
-        third; None for none.
+    n_resamples (int): Number of the bootstrap's draws.
+    seed (int): Seed of the draws.
+    share (ShareModels | None): The models for `share_of_lead`; None for none.
     RETURNS (tuple[DataFrame, ...]): `metrics`, `runs`, `differences`, `coverage` and `shares`, as
         in `Comparison`.
     """
@@ -91,7 +90,7 @@ def _coverage(
     known: NDArray[np.int64],
     bootstrap: Bootstrap,
 ) -> list[dict[str, Any]]:
-    """Compute what the intervals of those runs hold that have any, see `Comparison`."""
+    """Compute the coverage of each run that has intervals, see `Comparison`."""
     calibrated = [(model, run) for model, run in shown if target in run.intervals]
     inside = [is_inside(gold, run.intervals[target][known]).astype(float) for _, run in calibrated]
     rows = []
@@ -131,7 +130,7 @@ def _difference(model: Estimates, baseline: Estimates) -> dict[str, float]:
     for metric in ("r2", "mse"):
         a, b = model[metric], baseline[metric]
         differences[f"{metric}_difference"] = a - b
-        # A share of what may be nothing could be any number.
+        # A share of a value that may be 0 could be any number.
         is_positive = interval(b[1:])[0] > 0
         differences[f"{metric}_change"] = relative(a, b if is_positive else np.full_like(b, np.nan))
     return _with_intervals(differences)

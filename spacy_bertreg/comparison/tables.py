@@ -107,7 +107,7 @@ def run_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def coverage_table(comparison: Comparison) -> pd.DataFrame:
-    """Write what the models' prediction intervals hold."""
+    """Write the coverage of the models' prediction intervals."""
     table = comparison.coverage
     if table.empty:
         return table

@@ -23,12 +23,12 @@ class TestSet:
     """Documents with observed targets.
 
     path (str): The file.
-    ids (list[str]): Unique names of the documents; their places in the file, from 1, where they
+    ids (list[str]): Unique names of the documents; their positions in the file, from 1, where they
         have none.
     groups (list[str]): The group of each: documents that may depend on each other, such as texts
         of one author. Where a document has none, it is a group of its own.
     texts (list[str]): The texts.
-    covariates (list[dict | None]): What stands under "covariates" in each document's `user_data`.
+    covariates (list[dict | None]): The "covariates" in each document's `user_data`, if any.
     lengths (ndarray): Numbers of words, shape (documents,).
     gold (DataFrame): The observed values, a column a target, NaN where unknown.
     """
@@ -48,7 +48,7 @@ class TestSet:
         """Run a pipeline on some of the documents.
 
         nlp (Language): The pipeline.
-        numbers (Iterable[int]): Their places, from 0.
+        numbers (Iterable[int]): Their positions, from 0.
         YIELDS (Doc): Each of them, with its covariates.
         """
 
@@ -94,7 +94,7 @@ def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
     ids: list[str] = []
     groups, texts, covariates, lengths, gold = [], [], [], [], []
     places: dict[str, int] = {}
-    # One at a time: of a million, the documents are larger than all that is kept of them.
+    # One at a time: documents are much larger than what is kept of them.
     for place, doc in enumerate(docs, start=1):
         name = str(doc.user_data.get("id", place))
         if places.setdefault(name, place) != place:
@@ -109,8 +109,8 @@ def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
         lengths.append(count_words([doc]))
         gold.append(dict(observed_values(doc)))
     if groups == texts:
-        # As older versions of `convert` kept equal texts together. No text is to be written out as
-        # the name of a group.
+        # Older versions of `convert` named a group of equal texts by the text. No text should be
+        # written out as the name of a group.
         groups = first_ids(texts, ids)
     # A target that some documents don't have is NaN there.
     values = pd.DataFrame(gold, range(len(ids)), dtype=float)

@@ -21,9 +21,9 @@ def find_failures(runs: pd.DataFrame) -> list[str | None]:
     arXiv:2002.06305; Zhang et al. 2021, ICLR; Mosbach et al. 2021, ICLR).
 
     runs (DataFrame): `model`, `run` and `r2` of the runs of all models on one target.
-    RETURNS (list[str | None]): For each run, why it is taken for failed: its predictions are not
-        finite, it is no better than the training mean, or less than half as good as the best run
-        of its model. None if it isn't.
+    RETURNS (list[str | None]): For each run, why it counts as failed: its predictions are not
+        finite, it is no better than the training mean, or its R² is less than half of the best run
+        of its model. None if it did not fail.
     """
     mean = runs.loc[runs["model"] == MEAN, "r2"].max()
     best = runs.groupby("model")["r2"].transform("max")
@@ -55,8 +55,8 @@ def verdicts(
     crossval (str | None): Which cross-validation the figures are from; None for a test set.
     shares (DataFrame | None): As in `Comparison`.
     RETURNS (DataFrame): For each `target` a short `headline`, the `sentence` with all figures, the
-        name of the `best` model, that of the `other` model that the headline compares it with, and
-        whether the lead over it `is_sure`. None for what there is not.
+        name of the `best` model, the name of the `other` model in the headline, and whether the
+        lead over it `is_sure`; the last three are None where they do not exist.
     """
     rows = [
         {"target": target, **_verdict(str(target), table, differences, crossval)}
@@ -120,7 +120,7 @@ def is_sure_lead(row: pd.Series, sign: int) -> bool:
     sign (int): -1 to read it as the lead of the baseline, else 1.
     RETURNS (bool): Whether they are.
     """
-    # Over folds: a new training set and split, where the first interval is about new documents.
+    # The first interval is about new documents, that over folds about a new training set and split.
     names = [name for name in ("r2_difference", "r2_folds") if name in row]
     return all(sign * row[f"{name}_{end}"] > 0 for name in names for end in ("low", "high"))
 
@@ -148,7 +148,7 @@ def _interval(low: float, high: float, title: str = "") -> str:
 def find_pair(
     differences: pd.DataFrame, model: str, other: str, target: str
 ) -> tuple[pd.Series, int]:
-    """Look up the row of two models, and -1 if it is of the other less the first, else 1.
+    """Look up the row of two models, and its sign: -1 if it is the other's lead, otherwise 1.
 
     RAISES (KeyError): There is none.
     """
@@ -174,7 +174,7 @@ def find_warnings(
     metrics (DataFrame): For each target and model.
     runs (DataFrame): For each target, model and run.
     differences (DataFrame): For each target and pair of models.
-    unit (str): Of the bootstrap, see `TestSet`.
+    unit (str): What the bootstrap draws, see `TestSet`.
     RETURNS (list[str]): A sentence for each.
     """
     found = []
@@ -207,7 +207,7 @@ def find_warnings(
 
 
 def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
-    """List intervals that surely hold fewer values than they promise, and say why.
+    """Warn of intervals that surely hold fewer values than they promise, and say why.
 
     coverage (DataFrame): As in `Comparison`.
     RETURNS (list[str]): A text for each run and target.
@@ -216,9 +216,9 @@ def coverage_warnings(coverage: pd.DataFrame) -> list[str]:
         f"Intervals of {row['model']}, {row['run']} hold {row['coverage']:.0%} of the values of "
         f"{row['target']} where {row['level']:.0%} were promised: the test documents are not like "
         "those that it was calibrated on. Predictions are "
-        f"{abs(row['mean_error']):.3f} too {'high' if row['mean_error'] > 0 else 'low'} in the "
-        f"mean; {row['below']:.0%} of the values lie below their interval, {row['above']:.0%} "
-        f"above. All moved by that much, intervals would hold {row['coverage_moved']:.0%}."
+        f"{abs(row['mean_error']):.3f} too {'high' if row['mean_error'] > 0 else 'low'} on "
+        f"average; {row['below']:.0%} of the values lie below their interval, {row['above']:.0%} "
+        f"above. If all were moved by that much, intervals would hold {row['coverage_moved']:.0%}."
         for _, row in coverage.iterrows()
         if row["coverage_high"] < row["level"]
     ]

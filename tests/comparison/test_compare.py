@@ -297,5 +297,5 @@ def test_broken_intervals_are_explained():
     assert row["mean_error"] == pytest.approx(1.0)
     assert row["coverage_moved"] == 1.0
     (warning,) = coverage_warnings(pd.DataFrame([row]))
-    assert "1.000 too high in the mean; 50% of the values lie below" in warning
+    assert "1.000 too high on average; 50% of the values lie below" in warning
     assert "would hold 100%" in warning
