@@ -11,8 +11,8 @@ from .head import Head
 from .parts import Explanation, Floats, RegressorParts, word_units
 from .passes import Pass, TransformerPasses
 
-# Intervals of the path to begin with, and those that are halved: as far off as this share of the
-# worst.
+# Number of intervals of the path to begin with; those with at least this share of the largest error
+# are halved.
 FIRST_STEPS, SHARE = 4, 0.25
 # Places on the path are whole numbers from 0 to this.
 END = 2**20
@@ -24,11 +24,11 @@ class IntegratedGradients:
     itself, and covariates from their means into their values (Sundararajan, Taly & Yan 2017, ICML).
     Base and contributions sum to the prediction as far as the integral is exact.
 
-    The trapezoidal rule is refined where it is off, and only for the texts that need it: the
-    predictions at the ends of an interval say what its integral must be.
+    The trapezoidal rule is refined where it is inexact, and only for the texts that need it: the
+    difference between the predictions at the ends of an interval is its exact integral.
 
     tolerance (float): Largest error of the sum, in the target's standard deviations.
-    max_steps (int): Intervals at which to stop all the same; the rest is in `error`.
+    max_steps (int): Largest number of intervals; the error that is left is in `error`.
     """
 
     tolerance: float = 0.01
@@ -65,7 +65,7 @@ class IntegratedGradients:
 class _Path:
     """The path of a document from the mask to the text.
 
-    passes (dict[int, Pass]): What the passes at places from 0 to END gave.
+    passes (dict[int, Pass]): Results of the passes, by place from 0 to END.
     """
 
     passes: dict[int, Pass]
@@ -112,7 +112,7 @@ def _slope(step: Pass) -> Floats:
 @dataclass(frozen=True)
 class GradientTimesInput:
     """Multiply the gradient at the text by the difference between each word's embedding and the
-    mask's. One pass, but the products do not add up by themselves: the base is what is left."""
+    mask's. One pass, but the products do not sum to the prediction: the base is the rest."""
 
     def __call__(self, parts: RegressorParts, docs: Sequence[Doc]) -> list[Explanation]:
         """Explain the predictions for documents, each with a word."""
@@ -141,7 +141,7 @@ def explain_by_rest(
     tokens: Any,
     covariates: dict[str, Floats],
 ) -> Explanation:
-    """Make an explanation whose base is what contributions leave of the prediction.
+    """Make an explanation whose base is the prediction minus all contributions.
 
     units (list[tuple[int, int]]): The words.
     values (ndarray): The prediction of each target.

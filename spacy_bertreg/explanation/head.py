@@ -13,7 +13,7 @@ from .parts import Floats, RegressorParts
 
 
 class HeadGradients(NamedTuple):
-    """What a head makes of document vectors and covariates.
+    """A head's result for document vectors and covariates, and its gradients.
 
     values (ndarray): The explained number, shape (documents, targets).
     vectors (ndarray): Its gradient by the vectors, float32, shape (targets, documents, width).
@@ -38,8 +38,8 @@ class Head:
         if not parts.model.has_ref("head"):
             raise ValueError(
                 f"The model of [components.{parts.name}] does not say which layer is its head, as "
-                "spacy-bertreg.TextRegressor.v1 does. Expected method = 'occlusion', which takes "
-                "any model without covariates."
+                "spacy-bertreg.TextRegressor.v1 does. Expected method = 'occlusion', which works "
+                "for any model without covariates."
             )
         self._parts = parts
         self._before = before
@@ -74,8 +74,8 @@ class Head:
 
         vectors (ndarray): Document vectors, shape (documents, width).
         columns (ndarray): Covariates, shape (documents, columns).
-        fixed_length (bool): Whether to take the length by which vectors are divided, if they are,
-            as a constant. Otherwise, the gradient is at right angles to the vector.
+        fixed_length (bool): Whether to treat the length by which vectors are normalised, if they
+            are, as a constant. Otherwise, the gradient is orthogonal to the vector.
         RETURNS (HeadGradients): Number and gradients.
         """
         ops = self._layer.ops

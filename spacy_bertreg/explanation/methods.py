@@ -19,12 +19,12 @@ METHODS: dict[str, Callable[..., Any]] = {
     "occlusion": Occlusion,
 }
 DEFAULT = "integrated_gradients"
-# For a tok2vec, whose words have no mask to be compared with.
+# For a tok2vec, which has no mask to compare words with.
 DEFAULT_OF_TOK2VEC = "token_vectors"
 
 
 def default_method(parts: RegressorParts) -> str:
-    """Choose the method for a regressor where none is named."""
+    """Choose the default method for a regressor."""
     model = parts.model
     vectors = model.get_ref("document_vectors") if model.has_ref("document_vectors") else None
     if vectors is None:
@@ -42,7 +42,7 @@ def explain(
     method (str): One of METHODS.
     settings (dict[str, Any]): Settings of the method.
     RETURNS (list[Explanation]): For each document.
-    RAISES (ValueError): There is no such method or setting, or the regressor can't be explained so.
+    RAISES (ValueError): There is no such method or setting, or it can't explain this regressor.
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}. Expected one of {', '.join(map(repr, METHODS))}.")

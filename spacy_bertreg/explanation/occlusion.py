@@ -21,11 +21,11 @@ UNITS = ("word", "sentence")
 @dataclass(frozen=True)
 class Occlusion:
     """Leave out each word or sentence, run the pipeline on what remains, and take the change of the
-    prediction. Takes any model and as many passes as there are words; changes do not add up by
-    themselves, so the base is what they leave of the prediction.
+    prediction. Works for any model, with one pass for each word or sentence. Changes do not sum to
+    the prediction: the base is the rest.
 
     unit (str): What is left out, "word" or "sentence". Sentences are those that the pipeline found,
-        or else end at full stops and the like.
+        or otherwise end at full stops and the like.
     """
 
     unit: str = "word"
@@ -59,19 +59,19 @@ class Occlusion:
 
 
 def sentence_units(doc: Doc) -> list[tuple[int, int]]:
-    """Get the sentences of a document that are not white space alone."""
+    """Get the sentences of a document that hold more than white space."""
     if not doc.has_annotation("SENT_START"):
         doc = Sentencizer()(doc.copy())
     return [(s.start, s.end) for s in doc.sents if not all(token.is_space for token in s)]
 
 
 def delete(doc: Doc, units: Iterable[tuple[int, int]], mask: str | None = None) -> Doc:
-    """Make a document of the tokens that are in none of some units, with the same covariates.
+    """Copy a document without some of its units, or with these masked, with the same covariates.
 
     doc (Doc): The document.
     units (Iterable[tuple[int, int]]): First token of each, and the one behind its last.
     mask (str | None): What to put in the place of each token; None for nothing.
-    RETURNS (Doc): A document that nothing has read.
+    RETURNS (Doc): A document that no component has read.
     """
     kept = np.ones(len(doc), dtype=bool)
     for start, end in units:
@@ -88,7 +88,7 @@ def predict_anew(parts: RegressorParts, docs: Iterable[Doc]) -> Iterator[Floats]
     """Run the pipeline up to the regressor on documents, and predict.
 
     parts (RegressorParts): The regressor.
-    docs (Iterable[Doc]): Documents that nothing has read.
+    docs (Iterable[Doc]): Documents that no component has read.
     YIELDS (ndarray): The explained number of each target, for each document.
     """
     with _full_precision(parts.nlp):
@@ -108,8 +108,8 @@ def _run(component: Any, docs: list[Doc], nlp: Language) -> list[Doc]:
 
 @contextmanager
 def _full_precision(nlp: Language) -> Iterator[None]:
-    """In this context, let the pipeline's transformers compute in float32, in torch: changes are
-    small, and what OpenVINO has compiled in another precision stays."""
+    """In this context, let the pipeline's transformers compute in float32, with torch: changes are
+    small. What OpenVINO has compiled in another precision stays."""
     models = [component.model for _, component in nlp.pipeline if hasattr(component, "model")]
     nodes = [node for model in models if hasattr(model, "walk") for node in model.walk()]
     shims: list[Any] = [s for node in nodes for s in node.shims if hasattr(s, "precision")]

@@ -1,4 +1,4 @@
-"""The parts of a `text_regressor` that explanations take, and the number that they explain."""
+"""The parts of a `text_regressor` that explanations need, and the number that they explain."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..training.losses import Loss
 
 Floats = NDArray[np.float64]
 
-# Of the outputs, on the model's scale, for the derivative of what a loss makes of them.
+# Step of the outputs, on the model's scale, for the numerical derivative of a loss's prediction.
 STEP = 1e-4
 
 

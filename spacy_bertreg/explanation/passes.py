@@ -1,4 +1,4 @@
-"""Forward and backward passes through a transformer that change nothing of it."""
+"""Forward and backward passes through a transformer that do not change it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from .transformer import find_transformer, mask_id, word_embeddings
 # Most word pieces whose activations are kept for the backward pass: those of a BERT-base take some
 # 0.7 MB each.
 PIECES_AT_ONCE = {"cpu": 1024, "cuda": 8192}
-# How many times as many last hidden states are kept, where nothing below them is.
+# How many times as many word pieces fit if only their last hidden states are kept.
 HIDDEN_STATES = 16
 
 # What contributions are of: the word embeddings, less those of the mask, or the last hidden states.
@@ -55,7 +55,7 @@ class _Read(NamedTuple):
 class TransformerPasses:
     """Passes through transformer, pooling and head for some documents, at places on the path from
     mask to text: at 0, each word piece's embedding is that of the mask, and covariates are their
-    means; at 1, all is as it is; between, in proportion.
+    means; at 1, both are the text's own; in between, they are interpolated linearly.
     """
 
     def __init__(self, parts: RegressorParts, docs: Sequence[Doc], of: Of = "embeddings") -> None:
@@ -83,14 +83,14 @@ class TransformerPasses:
         self._mask = mask_id(self._model.tokenizer)
 
     def run(self, items: Sequence[tuple[int, float]]) -> list[Pass]:
-        """Compute the explained number and its gradient, in bounded memory: documents longer than a
-        group are read twice.
+        """Compute the explained number and its gradient, in bounded memory: documents that are too
+        long for it are read twice.
 
         items (Sequence[tuple[int, float]]): Numbers of documents, and places on the path.
         RETURNS (list[Pass]): For each item.
         """
         transformer = self._model.transformer
-        # As for scoring, which leaves it so, too.
+        # As in scoring, which leaves it in this mode, too.
         transformer.eval()
         found: dict[int, Pass] = {}
         autocast = torch.autocast(self._device.type, enabled=False)

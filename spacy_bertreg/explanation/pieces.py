@@ -53,7 +53,7 @@ class Pieces:
         """Sum values of word pieces by token. A word piece that belongs to several tokens is
         divided equally; those that several windows cover are summed.
 
-        values (ndarray): Shape (pieces of all windows end to end, n).
+        values (ndarray): Shape (word pieces of all windows, n).
         RETURNS (ndarray): Shape (tokens, n).
         """
         sums = np.zeros((self._n_tokens, values.shape[1]), dtype=np.float32)

@@ -19,15 +19,15 @@ DOCS_AT_ONCE = 128
 
 @dataclass(frozen=True)
 class TokenVectors:
-    """Divide the prediction by the vectors that are pooled: a linear head gives each word piece's
-    last hidden state, or each token's vector, a share of its own, and these sum to the prediction
-    exactly. One pass forward. A vector is of its word in its context: what a neighbour changes in
-    it counts here."""
+    """Divide the prediction among the vectors that are pooled: a linear head gives each word
+    piece's last hidden state, or each token's vector, a share of its own, and these sum to the
+    prediction exactly. One forward pass. A vector depends on its word's context: what a neighbour
+    changes in it counts for the word."""
 
     def __call__(self, parts: RegressorParts, docs: Sequence[Doc]) -> list[Explanation]:
         """Explain the predictions for documents, each with a word.
 
-        RAISES (ValueError): The head is not linear, or the pooling takes no word's vector.
+        RAISES (ValueError): The head is not linear, or the pooling uses no word's vector.
         """
         vectors = parts.model.get_ref("document_vectors")
         if vectors.has_ref("token_vectors"):

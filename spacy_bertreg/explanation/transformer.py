@@ -7,7 +7,7 @@ from torch import nn
 from ..layers.freezable_shim import FreezableShim
 from .parts import RegressorParts
 
-# Stand for a word that is not known, best first.
+# Tokens that stand for an unknown word, best first.
 STAND_INS = ("mask_token_id", "unk_token_id", "pad_token_id")
 
 
@@ -16,7 +16,8 @@ def find_transformer(parts: RegressorParts) -> Any:
 
     parts (RegressorParts): The regressor.
     RETURNS (TransformerModel): Its model.
-    RAISES (ValueError): It listens to none of its pipeline, or to another architecture's.
+    RAISES (ValueError): It listens to no transformer of its pipeline, or to one of another
+        architecture.
     """
     model = parts.model
     vectors = model.get_ref("document_vectors") if model.has_ref("document_vectors") else None
@@ -36,8 +37,8 @@ def find_transformer(parts: RegressorParts) -> Any:
 
 
 def mask_id(tokenizer: Any) -> int:
-    """Get the word piece that stands for a word which is not known: the mask; for tokenizers
-    without, the unknown word, or else padding."""
+    """Get the word piece that stands for an unknown word: the mask; for a tokenizer without one,
+    its unknown token, or otherwise padding."""
     ids = [getattr(tokenizer, name, None) for name in STAND_INS]
     known = [number for number in ids if number is not None]
     if not known:
