@@ -68,10 +68,10 @@ def gather_documents(
         `predicted`; None if they are in `table`, or in `folds` alone.
     coded_name (Path | None): What errors call it.
     folds (str | Path | DataFrame | None): What `crossval` wrote, or `cross_validate` returned: its
-        predictions take the place of those of coded documents. Of several repeats, their mean.
-    model (str | None): Which of its models; None if it has one.
+        predictions, or their means over repeats, replace those of coded documents.
+    model (str | None): Which of its models; None if it has only one.
     probability (str | None): Column with the sampling probability of coded documents, in `coded` if
-        given, else in `table`.
+        given, otherwise in `table`.
     decimal (str | None): Decimal sign, see `TableOptions`.
     RETURNS (Documents): The documents.
     RAISES (ValueError): Columns, ids or predictions are missing, or values do not fit each other.
@@ -147,7 +147,7 @@ def _use_folds(
     predicted: str,
     has_gold: bool,
 ) -> None:
-    """Put out-of-fold predictions in the place of those of coded documents."""
+    """Replace predictions of coded documents by out-of-fold predictions."""
     if isinstance(folds, pd.DataFrame):
         path, table = Path("The cross-validation"), folds
     else:
@@ -188,7 +188,7 @@ def _use_folds(
     if lacking.any():
         raise ValueError(
             f"{path} has no out-of-fold prediction for {int(lacking.sum())} of the "
-            f"{int(documents.is_coded.sum())} coded documents, as the id "
+            f"{int(documents.is_coded.sum())} coded documents, such as the id "
             f"{ids[lacking.argmax()]!r}. Expected a cross-validation of all coded documents, with "
             "folds by target or by group."
         )
@@ -212,7 +212,7 @@ def _find(column: pd.Series, ids: pd.Index, path: Path, table: Path) -> NDArray[
 def _fill(
     documents: Documents, places: NDArray[np.int64], values: Floats, path: Path, ids: pd.Index
 ) -> None:
-    """Take coded values over; those that are known already have to be the same."""
+    """Take over coded values. Values that are known already must be the same."""
     known = documents.is_coded[places]
     _check_same(documents, places[known], values[known], path, ids)
     documents.gold[places] = values

@@ -1,4 +1,4 @@
-"""Estimate regressions on predicted values, with intervals that stay honest."""
+"""Estimate regressions on predicted values, with intervals that allow for prediction errors."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ COLUMNS = (
 DEFAULT_ESTIMATORS = ("naive", "gold", "dsl", "ppi++")
 CORRECTED = ("dsl", "ppi++")
 NAIVE_WARNING = (
-    "naive takes predictions for true values. Their errors bias it, and its intervals know nothing "
-    "of them: it is there for comparison only"
+    "naive takes predictions for true values. Their errors bias it, and its intervals ignore them: "
+    "it is there for comparison only"
 )
 ALL_CODED = "All documents are coded, so dsl and ppi++ have nothing to correct"
 SIMPLE_SAMPLE = (
-    "No sampling probabilities are given (--probability): it is assumed that the coded documents "
-    "are a simple random sample of all"
+    "No sampling probabilities are given (--probability): the coded documents are assumed to be a "
+    "simple random sample of all"
 )
 
 
@@ -54,31 +54,31 @@ def estimate(
 
     formula (str): Such as "severity ~ year + C(region)", with the predicted variable as the outcome
         or among the covariates; "severity ~ 1" is its mean, and "severity > 2 ~ year" a logistic
-        regression. What patsy reads; code in it is run.
+        regression. Read by patsy, which runs code in it.
     frame (DataFrame | str | Path): A row for each document: the variables, predictions in
         `{predicted}_predicted`, as `score` writes them, and what was coded in `predicted`, empty
         where not coded. Or the path of such a table.
     predicted (str): The predicted variable.
-    estimators (Sequence[str]): Of "naive", "gold", "dsl" and "ppi++": see `estimators.py`.
+    estimators (Sequence[str]): Some of "naive", "gold", "dsl" and "ppi++": see `estimators.py`.
     id_column (str | None): Column that names a document, to join tables by.
     coded (DataFrame | str | Path | None): Table of the coded documents, if what was coded is not in
         `frame`.
     folds (DataFrame | str | Path | None): Out-of-fold predictions of the coded documents, from
-        `crossval`: a folder or what `cross_validate` returned. They take the place of others.
-    model (str | None): Which model of `folds`; None if it has one.
+        `crossval`: a folder or what `cross_validate` returned. They replace those in `frame`.
+    model (str | None): Which model of `folds`; None if it has only one.
     pipeline (str | Path | None): In place of `folds`, the pipeline that made all predictions, to
         check that it was not trained on a coded document's text.
     text (str): Column with the texts, for `pipeline`.
-    unseen (bool): In place of both, say that predictions are not from a model that has seen the
+    unseen (bool): In place of both, confirm that the model behind the predictions has not seen the
         coded documents.
     probability (str | None): Column with sampling probabilities of the coded documents, in `coded`
         if given; None for a simple random sample.
-    cluster (str | None): Column of what belongs together, such as the author, for standard
+    cluster (str | None): Column with the cluster of each document, such as its author, for standard
         errors.
     by (str | None): Column that groups: the regression is estimated in each group.
     family (str | None): "linear", "logistic", or None: logistic if the outcome is true or false.
-    level (float): Of the intervals, between 0 and 1.
-    plan (bool): Whether to expect intervals for more coded documents: see `expect_widths`.
+    level (float): Level of the intervals, between 0 and 1.
+    plan (bool): Whether to plan how many documents to code: see `expect_widths`.
     options (TableOptions | None): How tables are written, if paths are given.
     RETURNS (DataFrame): For each estimator and term: `estimator`, `term`, `estimate`, `std_error`,
         `low`, `high`, `n_coded`, `n`, and `effective_n`, the number of coded documents with which
@@ -89,7 +89,7 @@ def estimate(
     """
     formulas, regressions, estimators_, plans = _import_parts()
     if not 0 < level < 1:
-        raise ValueError(f"level is {level}. Expected a number between 0 and 1, as 0.95.")
+        raise ValueError(f"level is {level}. Expected a number between 0 and 1, such as 0.95.")
     if unknown := [name for name in estimators if name not in estimators_.ESTIMATORS]:
         raise ValueError(
             f"There is no estimator {unknown[0]!r}. Expected one of "
@@ -187,7 +187,7 @@ def _tabulate(
                     "low": fit.estimate[place] - half[place],
                     "high": fit.estimate[place] + half[place],
                     **counts,
-                    # Of what is biased, no number of documents is worth as much.
+                    # A biased estimate is worth no number of documents.
                     "effective_n": np.nan if name == "naive" else worth[place],
                 }
             )
@@ -210,6 +210,6 @@ def _import_parts() -> tuple[Any, Any, Any, Any]:
         from . import estimators, formulas, plan, regressions
     except ImportError as error:
         raise ImportError(
-            "Estimating takes statsmodels: pip install 'spacy-bertreg[estimate]'"
+            "Estimating needs statsmodels: pip install 'spacy-bertreg[estimate]'"
         ) from error
     return formulas, regressions, estimators, plan

@@ -1,12 +1,12 @@
 """Estimators of a regression in which a variable is predicted, and for some documents coded.
 
-All but `naive` are one: moments of the coded documents, weighted by 1 / sampling probability, plus
-`power` times the difference between predictions' moments for all and for the coded documents.
-`gold` has power 0; `dsl`, design-based supervised learning (Egami, Hinck, Stewart & Wei 2023,
-NeurIPS), 1; and `ppi++`, prediction-powered inference (Angelopoulos, Duchi & Zrnic 2023,
-arXiv:2311.01453), for each coefficient the power with the least variance. With that paper's lambda,
-and a simple random sample of a share f of the documents, power = lambda / (1 - f): there, uncoded
-documents stand in the place of all.
+All but `naive` are of one form: moments of the coded documents, weighted by 1 / sampling
+probability, plus `power` times the difference between the predictions' moments for all documents
+and for the coded ones. `gold` has power 0; `dsl`, design-based supervised learning (Egami, Hinck,
+Stewart & Wei 2023, NeurIPS), 1; and `ppi++`, prediction-powered inference (Angelopoulos, Duchi &
+Zrnic 2023, arXiv:2311.01453), for each coefficient the power with the least variance. With that
+paper's lambda, and a simple random sample of a share f of the documents, power = lambda / (1 - f):
+the paper takes the difference between uncoded and coded documents.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Fit:
     estimate (ndarray): Shape (k,).
     std_error (ndarray): Shape (k,).
     df (int): Degrees of freedom of the t intervals.
-    sampled (ndarray): The part of `std_error`² that is there because not all documents are coded,
-        and that falls with their number, shape (k,).
+    sampled (ndarray): The part of `std_error`² that is due to the sample, and falls with the number
+        of coded documents, shape (k,).
     power (ndarray): How much predictions counted, shape (k,).
     """
 
@@ -86,7 +86,7 @@ ESTIMATORS: dict[str, Callable[[Regression], Fit]] = {
 
 def tune_powers(regression: Regression, theta: Floats) -> Floats:
     """Find for each coefficient the power with the least estimated variance, with clusters and
-    sampling probabilities as they are. Of a mean, that is the slope of the true values on the
+    sampling probabilities as they are. For a mean, that is the slope of the true values on the
     predictions.
 
     theta (ndarray): Consistent estimates, shape (k,).
@@ -128,8 +128,8 @@ def _fit(regression: Regression, power: float, theta: Floats, n_tuned: int = 0) 
         n_clusters = len(np.unique(regression.clusters[regression.coded]))
         if n_clusters < 2:
             raise ValueError(
-                "All coded documents are in one cluster. Expected 2 clusters with some, and far "
-                "more for intervals to trust."
+                "All coded documents are in one cluster. Expected coded documents in 2 or more "
+                "clusters, and in far more for trustworthy intervals."
             )
         correction = (n - 1) / df * n_clusters / (n_clusters - 1)
         df = n_clusters - 1

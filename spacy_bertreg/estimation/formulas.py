@@ -1,4 +1,4 @@
-"""Formulas as of R, and the variables that they name."""
+"""Formulas as in R, and the variables that they name."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,23 +14,23 @@ from ..data.tables.read import LARGEST_EXACT, with_labels
 
 
 class Formula:
-    """A formula as of R, such as "severity ~ year + C(region)".
+    """A formula as in R, such as "severity ~ year + C(region)".
 
-    outcome (str): What stands before the tilde, in Python, with `np` for NumPy.
-    covariates (str): What stands behind it, for patsy.
+    outcome (str): The part before the tilde, in Python, with `np` for NumPy.
+    covariates (str): The part after it, for patsy.
     """
 
     def __init__(self, text: str) -> None:
         """Split a formula.
 
         text (str): The formula.
-        RAISES (ValueError): It has not one tilde.
+        RAISES (ValueError): It is not an outcome, one tilde and covariates.
         """
         self.outcome, tilde, self.covariates = (part.strip() for part in text.partition("~"))
         if not (self.outcome and tilde and self.covariates) or "~" in self.covariates:
             raise ValueError(
-                f"The formula is {text!r}. Expected an outcome and covariates, as 'severity ~ year "
-                "+ C(region)', or 'severity ~ 1' for a mean."
+                f"The formula is {text!r}. Expected an outcome and covariates, such as 'severity ~ "
+                "year + C(region)', or 'severity ~ 1' for a mean."
             )
         self.text = text
 
@@ -97,13 +97,13 @@ class Formula:
 def as_variables(
     table: pd.DataFrame, names: Iterable[str], path: Path, decimal: str | None = None
 ) -> pd.DataFrame:
-    """Make variables of a table's columns: numbers where all cells are, else categories as text.
+    """Make variables of a table's columns: numbers if all cells are numbers, otherwise categories.
 
-    table (DataFrame): Such as `read_table` gives, with numbers as text.
+    table (DataFrame): The table, as `read_table` gives it, with numbers as text.
     names (Iterable[str]): The columns.
     path (Path): What errors call the table.
     decimal (str | None): Decimal sign, see `TableOptions`.
-    RETURNS (DataFrame): The columns; NaN or None where nothing is known.
+    RETURNS (DataFrame): The columns; NaN or None where a value is unknown.
     """
     variables = {}
     for name in names:

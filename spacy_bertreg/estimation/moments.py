@@ -10,8 +10,8 @@ from ..evaluation.metrics import Floats
 FAMILIES = ("linear", "logistic")
 MOST_STEPS = 100
 TOLERANCE = 1e-9
-# Where covariates separate the outcome, all that could tell a coefficient is nearly certain, and
-# has a smaller share than this of a variance of 1.
+# If covariates separate the outcome, the documents that could tell some combination of coefficients
+# have nearly certain outcomes, with a mean variance p (1 - p) below this.
 LEAST_VARIANCE = 1e-6
 
 
@@ -22,11 +22,11 @@ class Regression:
     terms (list[str]): Names of the k coefficients.
     X (ndarray): Covariates with predictions in place of the predicted variable, shape (n, k).
     y (ndarray): The outcome, likewise, shape (n,).
-    X_coded (ndarray), y_coded (ndarray): The same of the coded documents with what was coded,
+    X_coded (ndarray), y_coded (ndarray): The same for the coded documents, with coded values,
         shapes (n_coded, k) and (n_coded,).
-    coded (ndarray): Places of the coded documents, in their order, shape (n_coded,).
-    weights (ndarray): Of the coded documents: 1 / sampling probability, scaled to sum to n, shape
-        (n_coded,).
+    coded (ndarray): Positions of the coded documents, in their order, shape (n_coded,).
+    weights (ndarray): Weights of the coded documents: 1 / sampling probability, scaled to sum to n,
+        shape (n_coded,).
     clusters (ndarray | None): Number of each document's cluster, shape (n,); None for none.
     family (str): "linear", or "logistic" for an outcome between 0 and 1.
     """
@@ -70,8 +70,8 @@ class Regression:
         return (self.X.T * slope) @ self.X + (self.X_coded.T * slope_coded) @ self.X_coded
 
     def total(self, theta: Floats, power: float) -> Floats:
-        """Compute the sum of the moments: the coded documents' for all, and `power` times the
-        difference between predictions for all and predictions for the coded ones for all.
+        """Compute the sum of the moments over all documents, estimated by the weighted sum over the
+        coded ones, plus `power` times what this estimate misses of the predictions' moments.
 
         theta (ndarray): Coefficients, shape (k,).
         power (float): How much predictions count: 0 for not at all.
@@ -85,11 +85,11 @@ class Regression:
         """Compute what each document adds to `total`, with weights that were scaled to sum to n.
 
         The scaling makes `total` a ratio estimator, of which this is the linearisation (Särndal,
-        Swensson & Wretman 1992, Model Assisted Survey Sampling, 5.7). With a simple random sample
-        it says the same as that the number of coded documents was fixed.
+        Swensson & Wretman 1992, Model Assisted Survey Sampling, 5.7). For a simple random sample,
+        this amounts to a fixed number of coded documents.
 
         RETURNS (tuple[ndarray, ndarray]): The influences, shape (n, k), and the part of them that
-            is there only because not all documents are coded, shape (n_coded, k).
+            is due to the sample, shape (n_coded, k).
         """
         predicted, coded = self.moments(theta)
         rectified = coded - power * predicted[self.coded]
@@ -109,7 +109,7 @@ class Regression:
         RAISES (ValueError): There is no solution, or it was not found.
         """
         theta = np.zeros(self.X.shape[1]) if start is None else start.copy()
-        # Columns of any unit, such as years, count the same in what is small enough.
+        # Scaled, so that the tolerance is the same for columns of any unit, such as years.
         unit = np.sqrt((self.X**2).mean(axis=0))
         unit[unit == 0] = 1.0
         total = self.total(theta, power) / unit / self.n

@@ -14,14 +14,14 @@ FACTORS = (1, 1.5, 2, 3, 4, 6, 8, 10)
 
 
 def expect_widths(regression: Regression, fits: Mapping[str, Fit], level: float) -> pd.DataFrame:
-    """Expect the widths of intervals for more coded documents, drawn as those at hand.
+    """Compute the expected widths of intervals with more coded documents, drawn like those at hand.
 
-    The variance is a + b / n_coded: b from the residuals at hand, and a what is there even if all
-    documents are coded. Predictions are taken to stay as good as they are.
+    The variance is a + b / n_coded: b comes from the residuals at hand, and a remains even if all
+    documents are coded. Predictions are assumed to stay as good as they are.
 
-    regression (Regression): With the documents at hand.
-    fits (Mapping[str, Fit]): By estimator, what it gave.
-    level (float): Of the intervals.
+    regression (Regression): The regression with the documents at hand.
+    fits (Mapping[str, Fit]): The fit of each estimator.
+    level (float): Level of the intervals.
     RETURNS (DataFrame): `estimator`, `term`, `n_coded`, and `width`, from `low` to `high`.
     """
     n, n_all = regression.n_coded, regression.n
@@ -31,7 +31,7 @@ def expect_widths(regression: Regression, fits: Mapping[str, Fit], level: float)
         fixed = fit.std_error**2 - fit.sampled
         for number in numbers:
             variance = np.maximum(fixed + fit.sampled * n / number, 0)
-            # Of clusters there will be no more.
+            # The number of clusters stays the same.
             df = fit.df if regression.clusters is not None else fit.df + number - n
             widths = 2 * t.ppf((1 + level) / 2, df) * np.sqrt(variance)
             rows += [

@@ -1,4 +1,4 @@
-"""From documents and a formula to regressions, and why one can't be estimated."""
+"""Make regressions from documents and a formula, and say why one can't be estimated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FEW_CODED = 10
 
 @dataclass(frozen=True)
 class Grouped:
-    """A regression of one group of documents.
+    """A regression in one group of documents.
 
     group (str | None): Value of the column that groups; None for all documents.
     regression (Regression | None): None if it can't be estimated.
@@ -49,7 +49,7 @@ def make_regressions(
     formula (Formula): The formula.
     predicted (str): The predicted variable.
     family (str | None): "linear", "logistic", or None: logistic if the outcome is true or false.
-    cluster (str | None): Column of what belongs together.
+    cluster (str | None): Column with the cluster of each document.
     by (str | None): Column that groups, for a regression in each group.
     decimal (str | None): Decimal sign, see `TableOptions`.
     YIELDS (Grouped): One for each group.
@@ -67,7 +67,7 @@ def make_regressions(
     if predicted not in formula.names(with_predicted.columns):
         raise ValueError(
             f"The formula {formula.text!r} has no {predicted!r}, which is predicted. Expected it "
-            "as the outcome or a covariate; else no correction is needed."
+            "as the outcome or a covariate; otherwise no correction is needed."
         )
     with_gold = variables.assign(**{predicted: documents.gold})
     if family is None:
@@ -89,7 +89,7 @@ def make_regressions(
     if family == "logistic" and not outcome[np.flatnonzero(is_known)].between(0, 1).all():
         raise ValueError(
             f"The outcome {formula.outcome!r} has values outside of 0 to 1. Expected a threshold "
-            "of it, as 'severity > 2 ~ year', or the family linear."
+            "of it, such as 'severity > 2 ~ year', or the family linear."
         )
     groups: list[tuple[str | None, NDArray[np.bool_]]] = [(None, kept)]
     if by is not None:
@@ -223,7 +223,7 @@ def _check_finite(
 
 
 def _describe_few(regression: Regression, group: str | None) -> list[str]:
-    """Name categories of which few documents are coded."""
+    """Name categories with few coded documents."""
     label = "" if group is None else f"{group}: "
     if regression.n_coded < FEW_CODED:
         return [f"{label}only {regression.n_coded} coded documents; do not trust the interval"]

@@ -20,7 +20,7 @@ from ..evaluation.metrics import Floats
 
 DESIGNS = ("simple", "stratified", "uncertainty")
 PROBABILITY = "probability"
-# Each document gets this share of the mean uncertainty at least: one with a tiny probability would
+# Each document gets at least this share of the mean uncertainty: one with a tiny probability would
 # count for thousands.
 LEAST_SIZE = 0.25
 
@@ -42,24 +42,24 @@ def sample(
 ) -> pd.DataFrame:
     """Draw documents, and write a CSV file in which coders fill in the values.
 
-    path (str | Path): Table of all documents. Where `predicted` has values, documents are coded
-        already, and are not drawn again: with the design "simple" only, as then both samples
-        together are one.
+    path (str | Path): Table of all documents. Documents with a value in `predicted` are coded
+        already, and are not drawn again. This works only with the design "simple", where both
+        samples together are one simple sample.
     output (str | Path): The CSV file to write: id, text, an empty column for the values, and
         `probability`, in random order. Predictions stay out, so that coders don't see them. An
         existing file is not replaced.
-    n (int): How many documents.
+    n (int): Number of documents.
     predicted (str): The variable to code.
     id_column (str): Column that names a document.
     text (str): Column with the texts.
-    design (str): "simple": all have the same probability. "stratified": as many from each stratum,
-        by the prediction or by `by`. "uncertainty": probabilities proportional to the uncertainty
-        of the prediction (systematic sampling from a random order, Madow 1949, Annals of
-        Mathematical Statistics 20:333), but no uncertainty counts as less than a quarter of the
+    design (str): "simple": all have the same probability. "stratified": the same number from each
+        stratum, by the prediction or by `by`. "uncertainty": probabilities proportional to the
+        uncertainty of the prediction (systematic sampling from a random order, Madow 1949, Annals
+        of Mathematical Statistics 20:333), but no uncertainty counts as less than a quarter of the
         mean.
-    by (str | None): With "stratified", the column of strata; None for `strata` groups of as many
-        documents each by `{predicted}_predicted`.
-    strata (int): How many, without `by`.
+    by (str | None): With "stratified", the column of strata; None for `strata` groups of equal size
+        by `{predicted}_predicted`.
+    strata (int): Number of strata, without `by`.
     uncertainty (str | None): With "uncertainty", the column with numbers above 0; None for
         `{predicted}_high` minus `{predicted}_low`, as `score` writes them.
     seed (int): Seed of the draw.
@@ -128,13 +128,13 @@ def sample(
 def draw_stratified(
     labels: NDArray, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Draw as many documents from each stratum, or all of one that is smaller.
+    """Draw the same number of documents from each stratum, or all of a smaller one.
 
     labels (ndarray): The stratum of each document, shape (documents,).
     n (int): How many to draw.
     rng (Generator): Random numbers.
-    RETURNS (tuple[ndarray, ndarray]): Places of the drawn documents, and their probabilities: drawn
-        documents of the stratum by all of it. Shapes (n,).
+    RETURNS (tuple[ndarray, ndarray]): Positions of the drawn documents, and their probabilities:
+        the number of drawn documents of their stratum, divided by its size. Shapes (n,).
     RAISES (ValueError): There are more strata than documents to draw.
     """
     names, codes = np.unique(labels, return_inverse=True)
@@ -145,7 +145,7 @@ def draw_stratified(
             "stratum without coded documents can't be estimated."
         )
     shares = np.zeros(len(names), dtype=int)
-    # One more to each in turn, the turns beginning at random.
+    # In turns: what does not divide evenly goes to strata in random order, one document each.
     order = rng.permutation(len(names))
     while (left := n - shares.sum()) > 0:
         open_ = [place for place in order if shares[place] < sizes[place]]
@@ -166,14 +166,14 @@ def draw_by_size(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Draw documents with probabilities proportional to a size, by systematic sampling.
 
-    In a random order, a ruler with n marks at equal distances is laid on the documents, each as
-    long as its probability; so each is hit with exactly that. One whose share would be above 1 is
-    drawn for certain.
+    Documents, each as long as its probability, are laid end to end in random order. n marks at
+    equal distances, from a random start, hit each with exactly its probability. A document whose
+    probability would be above 1 is drawn for certain.
 
     sizes (ndarray): Above 0, shape (documents,).
     n (int): How many to draw.
     rng (Generator): Random numbers.
-    RETURNS (tuple[ndarray, ndarray]): Places of the drawn documents, and their probabilities,
+    RETURNS (tuple[ndarray, ndarray]): Positions of the drawn documents, and their probabilities,
         shapes (n,).
     """
     probability = np.zeros(len(sizes))
@@ -210,7 +210,7 @@ def _strata(
 def _uncertainties(
     table: pd.DataFrame, path: Path, predicted: str, column: str | None, decimal: str | None
 ) -> Floats:
-    """Find how uncertain each prediction is, not below `LEAST_SIZE` of the mean."""
+    """Find how uncertain each prediction is, at least `LEAST_SIZE` times the mean."""
     if column is None:
         ends = [f"{predicted}_low", f"{predicted}_high"]
         if missing := [name for name in ends if name not in table]:
@@ -234,7 +234,7 @@ def _uncertainties(
 
 
 def _known(table: pd.DataFrame, path: Path, column: str, decimal: str | None) -> Floats:
-    """Get a column's numbers, of which none may be missing."""
+    """Get a column's numbers; none may be missing."""
     check_columns(table, [column], path)
     values = np.array(parse_numbers(table[column], path, decimal), dtype=float)
     check_cells(table[column], np.isnan(values), path, "a number")

@@ -92,7 +92,7 @@ def encode_table(table: pd.DataFrame, texts: pd.DataFrame, path: Path) -> bytes:
 
 
 def check_ending(path: Path | None, endings: tuple[str, ...]) -> None:
-    """Raise a ValueError if a file's name has another ending; None stands for no file."""
+    """Raise a ValueError if a file's name has another ending; None is skipped."""
     if path is not None and path.suffix not in endings:
         raise ValueError(f"Can't write {path}. Expected a name in {', '.join(endings)}.")
 

@@ -10,11 +10,10 @@ from ..scoring.loading import load_pipeline
 from .documents import Documents
 
 NO_CHECK = (
-    "Predictions of the coded documents must come from a model that was not trained on them: of "
-    "documents that a model has seen, it knows more than of others, and the correction would be "
-    "too small. Expected a folder that crossval wrote (--from), the pipeline that made the "
-    "predictions, to look whether it has seen them (--pipeline), or --unseen if it is certain that "
-    "it has not."
+    "Predictions of the coded documents must come from a model that was not trained on them: a "
+    "model predicts documents that it has seen better than others, and the correction would be too "
+    "small. Expected a folder that crossval wrote (--from); the pipeline that made the predictions "
+    "(--pipeline), to check whether it has seen them; or --unseen if it certainly has not."
 )
 
 
@@ -36,7 +35,7 @@ def check_unseen(documents: Documents, pipeline: str | Path, text: str, predicte
             raise ValueError(
                 f"{part.name!r} of {pipeline} keeps no fingerprints of its training texts, so it "
                 "can't be checked whether coded documents are among them. Expected predictions "
-                "from a cross-validation (--from), or --unseen if it is certain that none is."
+                "from a cross-validation (--from), or --unseen if certainly none is."
             )
         if n_seen := int(part.was_trained_on(docs).sum()):
             raise ValueError(
