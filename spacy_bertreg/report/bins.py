@@ -7,11 +7,11 @@ from .formatting import significant
 
 
 def quantile_bins(values: Floats, n_bins: int) -> tuple[list[str], np.ndarray]:
-    """Cut values at their quantiles. Where quantiles coincide there are fewer bins; if as many
-    values as a bin should hold are equal to the least (often zero), they are a bin of their own.
+    """Cut values at their quantiles. Where quantiles coincide, there are fewer bins. If the least
+    value (often zero) is frequent enough to fill a bin, it is a bin of its own.
 
     values (ndarray): The values, finite, at least one.
-    n_bins (int): How many bins, at most.
+    n_bins (int): Number of bins, at most.
     RETURNS (tuple): The bins' names, "least – greatest", and the bin of each value.
     """
     least = values == values.min()

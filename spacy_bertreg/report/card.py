@@ -14,7 +14,7 @@ class Figure:
 
     value (str): The number.
     label (str): What it is.
-    notes (list[str]): Its intervals, or what to hold it against.
+    notes (list[str]): Its intervals, or a number to compare it with.
     """
 
     value: str
@@ -29,7 +29,7 @@ class Card:
     target (str): The target.
     headline (str): Which model is best, and whether that is sure.
     figures (list[Figure]): R² of the best model, its lead, and its mean absolute error; none if no
-        model that reads the words is best, or `compare` did not yet write which one is.
+        model that reads the words is best, or an older `compare` did not say which one is.
     detail (str): The whole verdict, with all intervals; "" if the headline says it all.
     """
 
@@ -44,7 +44,7 @@ def make_card(verdict: dict[str, Any], results: Results, level: str, decimals: i
 
     verdict (dict[str, Any]): One of comparison.json.
     results (Results): What `compare` wrote.
-    level (str): Level of the intervals, as "95 %".
+    level (str): Level of the intervals, such as "95 %".
     decimals (int): Decimals of the target's values.
     RETURNS (Card): The card.
     """
@@ -78,7 +78,7 @@ def _lead(row: dict[str, Any], sign: int, other: str, level: str) -> Figure:
 
 
 def _error(scores: dict[str, dict[str, Any]], best: str, decimals: int) -> list[Figure]:
-    """Say how far off predictions are, and how far without reading."""
+    """Give the mean absolute error of the predictions, and of a model that does not read."""
     errors = {n: row["mae"] for n, row in scores.items() if row.get("mae") is not None}
     if best not in errors:
         return []

@@ -35,7 +35,7 @@ class Disagreement:
     gold (float): The observed value.
     predictions (dict[str, float]): The prediction of each model.
     text (str | None): The text, cut to a length that people read; None if it is not known.
-    marked (dict[str, Markup]): The same in colours, for each model that explains its prediction.
+    marked (dict[str, Markup]): The text in colours, for each model that explains its prediction.
     """
 
     id: str
@@ -59,10 +59,10 @@ def disagreements(
     documents (DataFrame): `id` and `gold` of the documents.
     predictions (DataFrame): The same rows, a column for each model.
     texts (Mapping[str, str]): The texts by id, as far as they are known.
-    explaining (Mapping[str, Explaining]): Whose predictions to explain, by model.
-    n (int): How many texts, at most.
-    RETURNS (list[Disagreement]): Those with the largest standard deviation of the predictions
-        first; none where there are not two models.
+    explaining (Mapping[str, Explaining]): Pipelines whose predictions to explain, by model.
+    n (int): Number of texts, at most.
+    RETURNS (list[Disagreement]): The texts, those with the largest standard deviation of the
+        predictions first; empty with fewer than two models.
     """
     complete = predictions.dropna()
     if complete.shape[1] < 2:
@@ -81,10 +81,10 @@ def disagreements(
 
 
 def load_explaining(results: Results) -> dict[str, Explaining]:
-    """Load the best dictionary and the best text_regressor that still load, by R².
+    """Load the best dictionary and the best text_regressor, by R², of those that still load.
 
     results (Results): What `compare` wrote.
-    RETURNS (dict[str, Explaining]): Them by name of the model, the dictionary first.
+    RETURNS (dict[str, Explaining]): The pipelines by name of the model, the dictionary first.
     """
     scores = results.rows("scores", results.targets[0]) if results.targets else []
     r2 = {row["model"]: -math.inf if row["r2"] is None else row["r2"] for row in scores}

@@ -23,11 +23,11 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    # On white and on black alike.
+    # Visible on white and on black.
     "grid.color": "#888888",
     # 10⁻⁵ in place of 1e-5.
     "axes.formatter.use_mathtext": True,
-    # Else matplotlib draws the ids of an SVG at random.
+    # Otherwise matplotlib draws the ids of an SVG at random.
     "svg.hashsalt": "spacy-bertreg",
 }
 
@@ -73,8 +73,8 @@ def model_styles(models: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def plain(text: str) -> str:
-    """Escape a text for matplotlib, which reads formulas between dollar signs and leaves names
-    with an underscore in front out of legends; cut it if it is long.
+    """Escape a text for matplotlib, which reads formulas between dollar signs and leaves names that
+    begin with an underscore out of legends. Cut it if it is long.
     """
     short = text if len(text) <= 30 else text[:29] + "…"
     return (" " if text.startswith("_") else "") + short.replace("$", r"\$")
@@ -94,7 +94,7 @@ def file_name(text: str) -> str:
 def render(plot: Plot) -> dict[str, bytes]:
     """Draw the files of a figure, always with the same bytes."""
     files = {}
-    # Of an SVG, only clouds of points have a resolution; the page holds them.
+    # In an SVG, which the page holds, only clouds of points have a resolution.
     for ending, dpi, metadata in (("svg", 144, {"Date": None}), ("png", 200, {"Software": None})):
         image = io.BytesIO()
         plot.figure.savefig(image, format=ending, dpi=dpi, metadata=metadata)
@@ -106,5 +106,5 @@ def _matplotlib() -> Any:
     try:
         import matplotlib.figure
     except ImportError as error:
-        raise ImportError("Figures take matplotlib: pip install 'spacy-bertreg[plot]'") from error
+        raise ImportError("Figures need matplotlib: pip install 'spacy-bertreg[plot]'") from error
     return matplotlib

@@ -15,7 +15,7 @@ from ..pipeline.text_regressor import TextRegressor
 from .formatting import decimals_for, signed
 from .terms import LOWERS, RAISES, join_overlaps
 
-# Of the greatest contribution: what adds less has no number beside it, and no colour.
+# Shares of the greatest contribution. Parts that add less have no number beside them, or no colour.
 LABELLED, COLOURED = 0.25, 0.02
 
 
@@ -38,16 +38,16 @@ class ExplainedText:
     model (str): Name of the model.
     target (str): The target.
     text (str): The text.
-    scale (str): On which base, parts, covariates and error sum to the prediction: "" for the
-        target's unit, else as "log1p".
+    scale (str): Scale on which base, parts, covariates and error sum to the prediction: "" for the
+        target's unit, otherwise a transform such as "log1p".
     base (float): The prediction without the parts.
     parts (list[Part]): In the order of the text.
     covariates (dict[str, float]): What each covariate adds.
-    error (float): What is missing to the prediction.
-    prediction (float): In the target's unit.
-    interval (tuple[float, float] | None): Of the prediction; None if the pipeline is not
+    error (float): The difference between the prediction and the sum of the others.
+    prediction (float): The prediction in the target's unit.
+    interval (tuple[float, float] | None): Interval of the prediction; None if the pipeline is not
         calibrated.
-    method (str): How the parts' shares were found; "" for a dictionary.
+    method (str): The method of explanation; "" for a dictionary.
     """
 
     model: str
@@ -88,9 +88,9 @@ def find_regressor(nlp: Language, name: str | None = None, *, text: bool = False
     """Find the component whose predictions to explain.
 
     nlp (Language): The pipeline.
-    name (str | None): Name of the component; None for the first dictionary_regressor, or else the
-        first text_regressor.
-    text (bool): Whether to look for a text_regressor alone.
+    name (str | None): Name of the component; None for the first dictionary_regressor, or otherwise
+        the first text_regressor.
+    text (bool): Whether to look only for a text_regressor.
     RETURNS (Regressor): The component.
     RAISES (ValueError): There is none, or none of this name.
     """
@@ -124,8 +124,8 @@ def explain_text(
     text (str): The text.
     model (str): A name for the pipeline.
     component (str | None): See `find_regressor`.
-    method (str | None): Method for a text_regressor, which then comes before a dictionary; None for
-        its default.
+    method (str | None): Method for a text_regressor, which is then preferred to a dictionary; None
+        for its default.
     target (str | None): The target; None for the first.
     covariates (Mapping[str, float | None] | None): Covariates of the text, None where unknown.
     RETURNS (ExplainedText): The explanation.
@@ -152,7 +152,7 @@ def explain_text(
         if regressor.spans_key is None:
             raise ValueError(
                 f"spans_key is null in [components.{regressor.name}], so the pipeline keeps no "
-                "terms. Expected a text."
+                "terms. Expected a key, such as '{name}'."
             )
         key = regressor.spans_key
     group = doc.spans[key]

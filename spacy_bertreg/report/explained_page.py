@@ -12,10 +12,10 @@ def render_explanations(texts: Sequence[ExplainedText], observed: float | None =
 
     texts (Sequence[ExplainedText]): The text, explained by each model.
     observed (float | None): The observed value.
-    RETURNS (str): HTML without references to others.
+    RETURNS (str): HTML that loads nothing from elsewhere.
     """
     greatest = greatest_by_scale(texts)
-    # As many decimals as contributions in the target's unit have, or else as predictions need.
+    # As many decimals as contributions in the target's unit have, or otherwise predictions.
     unit = greatest.get("") or max(abs(text.prediction) for text in texts)
     return get_template("explained.html").render(
         title=f"What the words add to {texts[0].target}",

@@ -1,4 +1,4 @@
-"""Numbers formatted for the page. None stands for what is undefined, or not known."""
+"""Numbers formatted for the page. None stands for an undefined or unknown number."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from ..comparison.tables import DASH, format_number
 
-# Of what has no unit: R², correlations.
+# Decimals of numbers without a unit: R², correlations.
 DECIMALS = 3
 # With more than this many decimals, or digits before the point, a power of ten is written.
 MOST_DECIMALS, MOST_DIGITS = 6, 9
@@ -33,7 +33,7 @@ def number(value: float | None, decimals: int = DECIMALS) -> str:
     if is_tiny or abs(value) >= 10**MOST_DIGITS:
         return _power_of_ten(value)
     text = f"{value:,.{min(decimals, MOST_DECIMALS)}f}"
-    # What rounds to nothing has no sign.
+    # A number that rounds to 0 has no sign.
     return use_minus_sign(text if any(digit in text for digit in "123456789") else text.lstrip("-"))
 
 
@@ -45,7 +45,7 @@ def signed(value: float | None, decimals: int = DECIMALS) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Format a number with so many significant digits, without trailing zeros."""
+    """Format a number with some significant digits, without trailing zeros."""
     if value and not 10**-MOST_DECIMALS <= abs(value) < 10**MOST_DIGITS:
         return _power_of_ten(value)
     rounded = Decimal(f"{value:.{digits}g}") if abs(value) < 10**digits else Decimal(round(value))

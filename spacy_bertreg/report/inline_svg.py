@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-# What matplotlib writes that a page has no use for, and attributes with more digits than count.
+# Elements of matplotlib that a page does not need, and attributes with needlessly many digits.
 UNUSED = {"metadata", "style"}
 COORDINATES = {"d", "x", "y", "width", "height"}
 LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
@@ -18,7 +18,7 @@ def inline_svg(svg: bytes, alt: str, seen: set[str]) -> Markup:
     svg (bytes): A figure that matplotlib wrote.
     alt (str): What it shows, for those who can't see it.
     seen (set[str]): Ids of shapes that the page has, to which this figure's are added. matplotlib
-        names a glyph or marker by what it is, so a page needs each but once.
+        names a glyph or marker by what it is, so a page needs each only once.
     RETURNS (Markup): The figure as HTML.
     """
     root = ElementTree.fromstring(svg)  # noqa: S314 - matplotlib's
@@ -32,7 +32,7 @@ def inline_svg(svg: bytes, alt: str, seen: set[str]) -> Markup:
             if child.tag in UNUSED or (name is not None and name not in new):
                 parent.remove(child)
             elif name is not None:
-                # Its own glyphs, too, are written out again by some figures.
+                # Some figures write their own glyphs twice.
                 new.discard(name)
                 seen.add(name)
     view_box = root.get("viewBox", "")

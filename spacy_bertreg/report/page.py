@@ -23,7 +23,7 @@ def make_report(folder: str | Path) -> list[Path]:
 
     folder (str | Path): Where `compare` wrote to.
     RETURNS (list[Path]): The files, the page first.
-    RAISES (FileNotFoundError, ValueError): What `compare` writes is missing or malformed.
+    RAISES (FileNotFoundError, ValueError): A file of `compare` is missing or malformed.
     RAISES (ImportError): matplotlib is not installed.
     """
     folder = Path(folder)

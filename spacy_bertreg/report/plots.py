@@ -163,7 +163,7 @@ def plot_residuals(
     residuals (DataFrame): For each model a column of observed minus predicted values.
     by (ndarray): The number to bin by, for each row.
     by_name (str): Its name.
-    n_bins (int): How many bins, at most.
+    n_bins (int): Number of bins, at most.
     RETURNS (Plot): The figure.
     """
     names, bins = quantile_bins(by, n_bins)

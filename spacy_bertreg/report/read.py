@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# What each list of comparison.json holds at least. Everything else may be missing: a dash.
+# Keys that entries of each list in comparison.json must have. Others may be missing: a dash.
 REQUIRED = {
     "models": ("name", "kind", "runs"),
     "scores": ("model", "target", "n", "r2"),
@@ -18,7 +18,7 @@ REQUIRED = {
     "verdicts": ("target", "sentence"),
     "warnings": (),
 }
-# Likewise of lists that only some comparisons have.
+# The same for lists that only some comparisons have.
 OPTIONAL = {"folds": ("model", "target", "repeat", "fold", "r2")}
 DOCUMENT_COLUMNS = ["target", "id", "group", "length", "gold"]
 
@@ -43,7 +43,7 @@ class Results:
         return list(dict.fromkeys(row["target"] for row in self.comparison["scores"]))
 
     def rows(self, table: str, target: str) -> list[dict[str, Any]]:
-        """Give a target's rows of a table: "scores", "runs", "differences", "coverage", "folds"."""
+        """Get a target's rows of a table: "scores", "runs", "differences", "coverage", "folds"."""
         return [row for row in self.comparison.get(table, ()) if row["target"] == target]
 
     def models(self) -> list[str]:
@@ -51,8 +51,8 @@ class Results:
         return [m["name"] for m in self.comparison["models"] if m["kind"] != "baseline"]
 
     def of_target(self, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Give a target's documents, and the predictions of all models but the baselines that have
-        any."""
+        """Get a target's documents, and the predictions of the models, without the baselines, that
+        have any."""
         rows = self.documents["target"] == target
         predictions = self.predictions.loc[rows, self.models()]
         return self.documents[rows], predictions.dropna(axis="columns", how="all")
@@ -112,11 +112,11 @@ def read_curves(comparison: dict[str, Any]) -> list[tuple[str, pd.DataFrame]]:
 
 
 def read_sizes(folder: Path) -> pd.DataFrame | None:
-    """Read how models do that learned from part of the training documents.
+    """Read scores of models that learned from part of the training documents.
 
     folder (Path): Where sizes.csv may be.
     RETURNS (DataFrame | None): `model`, `n_documents`, `seed` and `r2`; None if there is no file.
-    RAISES (ValueError): A column is missing, or holds other things than numbers.
+    RAISES (ValueError): A column is missing, or holds anything but numbers.
     """
     path = folder / "sizes.csv"
     if not path.is_file():

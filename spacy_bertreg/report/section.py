@@ -55,9 +55,9 @@ def make_section(
     results (Results): What `compare` wrote.
     place (int): Place of the target, from 1; part of the names of files.
     texts (dict[str, str]): The texts by id, as far as they are known.
-    explaining (dict[str, Explaining]): Whose predictions to explain, by model.
+    explaining (dict[str, Explaining]): Pipelines whose predictions to explain, by model.
     images (Images): Where to add the figures.
-    RETURNS (dict[str, Any]): What target.html takes.
+    RETURNS (dict[str, Any]): What target.html needs.
     """
     target = results.targets[place - 1]
     metrics = results.rows("scores", target)
@@ -126,7 +126,7 @@ def _difference_columns(rows: list[dict[str, Any]], sd: float) -> dict[str, dict
 
 
 def _with_spread(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add a row with the standard deviations between the runs behind those of each model."""
+    """Add a row with standard deviations after the runs of each model."""
     rows = []
     for model, group in groupby(runs, key=lambda run: run["model"]):
         model_runs = list(group)

@@ -39,10 +39,10 @@ def find_dictionary(nlp: Language, name: str | None = None) -> DictionaryRegress
 def lexicon_table(component: DictionaryRegressor) -> pd.DataFrame:
     """List the terms of a dictionary, and what each contributes.
 
-    component (DictionaryRegressor): A trained one.
+    component (DictionaryRegressor): A trained component.
     RETURNS (DataFrame): Columns term, category, weight, document_frequency and for each target
-        contribution:TARGET, see `Lexicon`; first what matters most for the first target: mean
-        contribution times the root of the document frequency.
+        contribution:TARGET, see `Lexicon`. The most important terms for the first target come
+        first, by mean contribution times the root of the document frequency.
     RAISES (ValueError): The component is not initialized.
     """
     component.require_initialized()
@@ -68,7 +68,7 @@ def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure
 
     table (DataFrame): What `lexicon_table` or `word_table` gave.
     target (str): The target.
-    n_terms (int): How many of either sign, at most.
+    n_terms (int): Number of terms of either sign, at most.
     RETURNS (Figure): A bar for each term: its mean contribution to a document's
         prediction.
     RAISES (ImportError): matplotlib is not installed.
@@ -97,7 +97,7 @@ def plot_lexicon(table: pd.DataFrame, target: str, n_terms: int = 20) -> "Figure
 
 
 def join_overlaps(marks: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
-    """Join marks (start, end, value) that overlap to one with the sum of their values."""
+    """Join overlapping marks (start, end, value) into one with the sum of their values."""
     joined: list[tuple[int, int, float]] = []
     for start, end, value in sorted(marks):
         if joined and start < joined[-1][1]:

@@ -39,7 +39,7 @@ def plot_curves(curves: Sequence[tuple[str, pd.DataFrame]], models: Sequence[str
     alt = "R² on the dev set during training. Best of each model: " + _best(best)
     caption = (
         "R² on the dev set during training, one line a run, as a mean over the targets; dashed: "
-        "models that learn in one go. A line that still rises at its end wants more steps; one "
+        "models that learn in one go. A line that still rises at its end needs more steps; one "
         "that falls to 0 has diverged."
     )
     return Plot("learning-curves", figure, alt, caption)

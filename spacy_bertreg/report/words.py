@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 DOCS_AT_ONCE = 64
 # Words before and behind one in an example.
 AROUND = 5
-# In the target's standard deviations: a smaller contribution has no sign that counts, as the sum of
-# contributions may be off by as much.
+# In the target's standard deviations. The sign of a smaller contribution does not count, because
+# the sum of contributions may be off by as much.
 LEAST = 0.01
-# A word's sign changes if this share of its documents, and two at least, have the opposite one.
+# A word's sign changes if this share of its documents, and at least two, have the opposite one.
 CHANGES = 0.1
 
 
@@ -66,19 +66,19 @@ def word_table(
 ) -> pd.DataFrame:
     """Average what words add to predictions, over the documents that have them.
 
-    component (TextRegressor): A trained one, in its pipeline.
+    component (TextRegressor): A trained component, in its pipeline.
     data (TestSet): The documents; observed values are not needed.
     method (str | None): The method of explanation, see `TextRegressor.explain`.
-    max_docs (int | None): Take so many documents, drawn at random; None for all.
-    min_documents (int): Leave out words that fewer documents have.
+    max_docs (int | None): Number of documents to draw at random; None for all.
+    min_documents (int): Least number of documents that have a word.
     seed (int): Seed of the draw.
     RETURNS (DataFrame): Columns term (in lower case) and document_frequency, and for each target
         contribution:TARGET, the mean of what a word adds to a document that has it; sd:TARGET, the
         standard deviation between documents; opposite:TARGET, the share of documents where it has
         the opposite sign; changes_sign:TARGET, whether that share counts; lowest:TARGET and
-        highest:TARGET, the contexts in which it adds least and most. First what matters most for
-        the first target: mean contribution times the root of the document frequency.
-    RAISES (ValueError): No word is in so many documents, or the pipeline can't be explained so.
+        highest:TARGET, the contexts in which it adds least and most. The most important words for
+        the first target come first, by mean contribution times the root of the document frequency.
+    RAISES (ValueError): No word is in enough documents, or the method can't explain the pipeline.
     """
     targets = component.targets
     least = LEAST * component.parts().unit
