@@ -25,7 +25,7 @@ N_PERMUTATIONS = 99
 class Finding(NamedTuple):
     """What was found about something, and what was chosen because of it.
 
-    subject (str): What it is about, as "Target 'rating'".
+    subject (str): What it is about, such as "Target 'rating'".
     found (str): What was found.
     choice (str): What was chosen, and why; empty if there was nothing to choose.
     is_warning (bool): Whether the user should look at it.
@@ -42,7 +42,7 @@ class TargetChoice(NamedTuple):
 
     target (str): Its name.
     transform (str): As in [components.text_regressor].
-    bounds (tuple[float, float] | None): Of a logit.
+    bounds (tuple[float, float] | None): Low and high end for the transform "logit".
     finding (Finding): Why.
     """
 
@@ -55,11 +55,11 @@ class TargetChoice(NamedTuple):
 def choose_transform(name: str, values: Sequence[float | None]) -> TargetChoice:
     """Choose a target's transform by its distribution.
 
-    name (str): The target. values (Sequence[float | None]): Its values, None or NaN where
-        unknown.
+    name (str): The target.
+    values (Sequence[float | None]): Its values, None or NaN where unknown.
     RETURNS (TargetChoice): `log1p` for skewed values of 0 or more; `asinh` for long tails on both
         sides of 0; `logit` for shares between 0 and 1; and `standardize` for all others.
-    RAISES (ValueError): It does not vary.
+    RAISES (ValueError): The target does not vary.
     """
     column = pd.Series(values, dtype=float).dropna()
     if column.nunique() < 2:
@@ -104,7 +104,7 @@ def describe_documents(
     transformer (str): Folder or name, whose tokenizer counts word pieces.
     has_groups (bool): Whether a column says which documents belong together.
     windows (Windows): What BERT reads at once.
-    RETURNS (list[Finding]): With warnings where there are few.
+    RETURNS (list[Finding]): The findings, with warnings where there are few documents.
     """
     texts = [doc.text for part in docs.values() for doc in part]
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in docs.items())
@@ -128,7 +128,7 @@ def describe_documents(
     n_test = len(docs.get("test", ()))
     if len(texts) < FEW_DOCUMENTS or n_test < FEW_TEST_DOCUMENTS:
         found = f"{n_test:,} of {len(texts):,} documents"
-        choice = "another split may give another verdict, and intervals know nothing of that"
+        choice = "another split may give another verdict, which intervals do not show"
         if len(texts) < FEW_DOCUMENTS:
             choice = (
                 f"with fewer than {FEW_DOCUMENTS:,}, {choice}: run crossval, which predicts each "
@@ -158,14 +158,14 @@ def _count(texts: Sequence[str], transformer: str) -> tuple[NDArray[np.int64], s
 def find_leaks(
     table: pd.DataFrame, targets: Mapping[str, Floats], used: Collection[str], *, has_time: bool
 ) -> list[Finding]:
-    """Find columns by which a test set may be too easy: dates, if models shall predict what comes
-    later, and columns whose values go with similar targets, such as an author.
+    """Find columns by which a test set may be too easy: dates, if models should predict later
+    documents, and columns whose values go with similar targets, such as an author.
 
     table (DataFrame): The table.
     targets (Mapping[str, ndarray]): The targets' values, NaN where unknown.
     used (Collection[str]): Columns that have a role already.
     has_time (bool): Whether one of these has dates.
-    RETURNS (list[Finding]): For each such column, if it has no dates with omega squared (Hays
+    RETURNS (list[Finding]): One for each such column; without dates, it has omega squared (Hays
         1963), an estimate of the share of variance between its values that chance does not inflate.
     """
     findings = []
@@ -181,7 +181,7 @@ def find_leaks(
             continue
         numbers = pd.to_numeric(table[name], errors="coerce").dropna()
         if len(numbers) and not np.equal(numbers % 1, 0).all():
-            # A measure, whose values no documents have in common but by chance.
+            # A measurement, whose values documents share only by chance.
             continue
         shares = {}
         for target, observed in targets.items():
@@ -195,8 +195,8 @@ def find_leaks(
         if shares:
             said = " and ".join(f"{share:.0%} of {target}" for target, share in shares.items())
             choice = (
-                f"where documents of one value belong together, begin anew with --group {name}: "
-                "else models are tested on what they have learned by heart"
+                f"if documents of one value belong together, start again with --group {name}: "
+                "otherwise models are tested on what they have learned by heart"
             )
             found = f"its {len(values)} values explain {said}"
             findings.append(Finding(f"Column {name!r}", found, choice, is_warning=True))
@@ -206,8 +206,8 @@ def find_leaks(
 def _describe_dates(name: str, dates: pd.Series) -> Finding:
     found = f"dates from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
     choice = (
-        f"if models shall predict what comes later, begin anew with --time {name} --dev-from DATE "
-        "--test-from DATE: else they are tested on days that they know"
+        f"if models should predict later documents, start again with --time {name} --dev-from DATE "
+        "--test-from DATE: otherwise they are tested on days that they know"
     )
     return Finding(f"Column {name!r}", found, choice, is_warning=True)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-# The hub has no task for regression on text. Models of one output, as those for semantic textual
-# similarity, stand under text classification there.
+# The hub has no task for regression on text. It lists models with one output, such as those for
+# semantic textual similarity, under text classification.
 TASK = "text-classification"
 # By our name: the hub's (https://hf.co/metrics has all but "rmse"), and one for people.
 HUB_METRICS = {
@@ -37,7 +37,7 @@ def hub_metadata(meta: dict[str, Any], metrics: dict[str, Any] | None, dataset: 
         "tags": ["spacy", TASK, "text-regression"],
     }
     if meta.get("license"):
-        # As spacy-huggingface-hub makes the hub's name of one: CC BY 4.0 is cc-by-4.0.
+        # The hub's name, as spacy-huggingface-hub makes it: CC BY 4.0 is cc-by-4.0.
         front["license"] = meta["license"].replace(" ", "-").lower().replace("gnu-", "")
     found = [] if metrics is None else _metrics(metrics["reg_per_target"])
     if found:
@@ -52,8 +52,8 @@ def hub_metadata(meta: dict[str, Any], metrics: dict[str, Any] | None, dataset: 
 
 
 def _metrics(per_target: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the scores of all targets. They are told apart by name alone: what reads and writes
-    such metadata joins the results of one task and one data set."""
+    """List the scores of all targets. Only their names tell them apart: programs that read such
+    metadata join the results of one task and one data set."""
     found = []
     for target, scores in per_target.items():
         values = [(*names, scores.get(metric)) for metric, names in HUB_METRICS.items()]

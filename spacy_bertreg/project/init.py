@@ -53,8 +53,8 @@ class NewProject(NamedTuple):
 
     folder (Path): Where it is.
     findings (list[Finding]): What was found in the table, and chosen because of it.
-    workflow (str): Which of its workflows to run: "crossval" where there are too few documents for
-        one split, else "all".
+    workflow (str): Which of its workflows to run: "crossval" if there are too few documents for one
+        split, otherwise "all".
     """
 
     folder: Path
@@ -87,12 +87,12 @@ def init(
     lexicon (str | Path | None): A term list for the best dictionary; it is copied, too.
     lang (str): spaCy's code of the language.
     epochs (int): How often BERT reads the training texts.
-    seeds (Sequence[int]): Each model is trained once a seed.
+    seeds (Sequence[int]): Each model is trained once for each seed.
     gpu_id (int): GPU, or -1 for the CPU.
     window (int | None): Tokens that BERT reads at once; None to choose by the documents' lengths
         and the transformer's limit.
     measure_time (bool): Whether to train on a few documents to say how long it will take.
-    **convert_options: As `convert` takes them.
+    **convert_options: Other arguments of `convert`.
     RETURNS (NewProject): What was found and chosen.
     RAISES (ValueError, OSError, ImportError): Wrong input; nothing is written.
     """
@@ -107,7 +107,7 @@ def init(
     if lexicon is not None:
         read_lexicon(lexicon)  # for its errors
         if len({_file_name(path) for path in files}) < len(files):
-            raise ValueError(f"{table} and {lexicon} have one name. Expected different ones.")
+            raise ValueError(f"{table} and {lexicon} have the same name. Expected different ones.")
     if transformer is None:
         transformer = ENGLISH_TRANSFORMER if lang == "en" else OTHER_TRANSFORMER
     elif Path(transformer).is_dir():
@@ -236,7 +236,7 @@ def _settings(choices: Sequence[TargetChoice], arguments: Mapping[str, Any]) -> 
 
 
 def _leaks(path: Path, arguments: Mapping[str, Any]) -> list[Finding]:
-    """Look for columns without a role that go with the targets."""
+    """Look for columns without a role whose values go with similar targets."""
     reading = {
         name: arguments[name] for name in TableOptions.__dataclass_fields__ if name in arguments
     }

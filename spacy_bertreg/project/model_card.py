@@ -37,20 +37,20 @@ SCORES = """
 Predictions and errors are in the target's own unit. The test set took no part in training.
 """
 INTERVALS = """
-`doc._.interval` has a prediction interval for each target. What they promise, and hold on the test
-set:
+`doc._.interval` has a prediction interval for each target. The share of values that intervals were
+to hold, and the share that they hold on the test set:
 
 | Target | Promised | Held | Mean width | Calibrated on |
 | --- | ---: | ---: | ---: | ---: |
 {rows}
 """
 KEEPS_TEXTS = (
-    "The package holds a 64-bit fingerprint of each training text, by which anyone can ask whether "
-    "a given text was trained on."
+    "The package holds a 64-bit fingerprint of each training text, which shows anyone whether a "
+    "given text was trained on."
 )
 FORGETS_TEXTS = (
-    "The package holds no fingerprints of the training texts, by which one could ask whether a "
-    "given text was trained on."
+    "The package holds no fingerprints of the training texts, which would show whether a given "
+    "text was trained on."
 )
 
 
@@ -65,11 +65,11 @@ def model_card(
     """Write the README of a package.
 
     meta (dict[str, Any]): The package's meta.json.
-    config (dict[str, Any]): The pipeline's, interpolated.
+    config (dict[str, Any]): The pipeline's config, interpolated.
     targets (list[str]): What it predicts.
     metrics (dict[str, Any] | None): What `spacy evaluate` wrote on the test set.
     checks (list[str]): What was found about numbers in bfloat16, a sentence each.
-    keeps_texts (bool): Whether it holds fingerprints of the training texts.
+    keeps_texts (bool): Whether the package holds fingerprints of the training texts.
     RETURNS (str): Markdown.
     """
     per_target = {} if metrics is None else metrics["reg_per_target"]

@@ -45,7 +45,7 @@ REPEATED = ("targets", "covariates")
 def command_words(arguments: Mapping[str, Any], options: Mapping[str, str]) -> str:
     """Write arguments of `convert` as options of its command.
 
-    arguments (Mapping[str, Any]): By name; None, False and what is empty are left out.
+    arguments (Mapping[str, Any]): Arguments by name; None, False and empty ones are left out.
     options (Mapping[str, str]): Option by name of the argument.
     RETURNS (str): See `join_words`.
     RAISES (ValueError): See `join_words`.
@@ -71,7 +71,7 @@ def join_words(words: Sequence[str]) -> str:
 
     words (Sequence[str]): The words.
     RETURNS (str): The words, in quotation marks where they need them.
-    RAISES (ValueError): On Windows, one would need them: they would stay on the word there
+    RAISES (ValueError): A word needs them on Windows, where they would become part of it
         (`split_command` in weasel, which runs the projects).
     """
     if not is_windows:

@@ -1,4 +1,4 @@
-"""From a trained pipeline to a wheel."""
+"""Build a wheel of a trained pipeline."""
 
 import json
 import re
@@ -67,8 +67,8 @@ def package(
     dataset (str): The test set's name, for the README on the Hugging Face hub.
     weights (str): "float32", or "bfloat16" to store the transformer's matrices in half of their
         size, if predictions for `data` stay the same. They are loaded into float32.
-    forget_training_texts (bool): Whether to leave out the fingerprints of the training texts, by
-        which one can ask whether a text was trained on.
+    forget_training_texts (bool): Whether to leave out the fingerprints of the training texts, which
+        show whether a text was trained on.
     code (Path | None): Python file with registered functions of the config; it is packaged too.
     RETURNS (Packaged): The wheel, and what was found on `data`.
     RAISES (ValueError, OSError, ImportError): Wrong input, predictions that change too much in
@@ -76,18 +76,18 @@ def package(
     """
     if not re.fullmatch(r"[A-Za-z](\w*[A-Za-z0-9])?", name, re.ASCII):
         raise ValueError(
-            f"The name is {name!r}. Expected a letter, and then letters, digits and _, of English, "
-            "as bertreg_tweets."
+            f"The name is {name!r}. Expected English letters, digits and _, with a letter first "
+            "and no _ at the end, such as bertreg_tweets."
         )
     if weights not in get_args(Weights):
         raise ValueError(f"weights is {weights!r}. Expected 'float32' or 'bfloat16'.")
     if weights == "bfloat16" and data is None:
         raise ValueError(
             "weights is 'bfloat16', but there are no data. Expected documents of the dev set, a "
-            ".spacy file, on which predictions with rounded weights are compared with those before."
+            ".spacy file, to compare predictions with rounded and with unrounded weights."
         )
     if not has_build():
-        raise ImportError("Building a wheel takes the package build: pip install build")
+        raise ImportError("Building a wheel needs the package build: pip install build")
     check_folder(output, [pipeline])
     import_code(code)
     scores = None if metrics is None else _read_metrics(metrics)
@@ -104,7 +104,7 @@ def package(
         for shim in find_transformers(nlp):
             shim.saves_bfloat16 = True
     if has_weights(nlp):
-        # Of components that were taken from another pipeline, training wrote it to that one's.
+        # For components from another pipeline, training wrote the report to that one's meta.json.
         nlp.meta["freeze_report"] = get_freeze_report(nlp).to_dict()
     if forget_training_texts:
         for regressor in regressors:

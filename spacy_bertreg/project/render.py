@@ -25,11 +25,11 @@ class Variable(NamedTuple):
     comment: str
 
 
-# The section before which that of windows goes.
+# The section of windows goes before this one.
 NEXT_TO_WINDOWS = "[components.transformer.model.tokenizer_config]"
 TOK2VEC_EPOCHS = 10
 MODELS = ("dictionary", "dictionary-best", "tok2vec", "frozen", "full")
-# Of every project, behind those that say what its data are.
+# Variables of every project, after those that say what its data are.
 TRAINING = {
     "epochs": "BERT's number of passes over the training texts",
     "seeds": "Each model is trained once per seed; the split has its own seed",
@@ -86,8 +86,9 @@ def render_readme(**values: Any) -> str:
 def render_config(name: str, settings: dict[str, str]) -> str:
     """Take a config of the template, and change single lines.
 
-    name (str): As "bert". settings (dict[str, str]): New value, as it is to stand there, by the
-        line's key; a key that stands in several sections is changed in the first.
+    name (str): Name of the config, such as "bert".
+    settings (dict[str, str]): New values as written in the config, by the lines' keys; a key that
+        is in several sections is changed in the first.
     RETURNS (str): The config, with its comments.
     """
     text = (CONFIGS / f"{name}.cfg").read_text(encoding="utf-8")

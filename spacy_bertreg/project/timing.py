@@ -76,12 +76,12 @@ def time_models(
 def compare_windows(
     configs: Path, corpus: Path, transformer: str, epochs: int, window: int, seconds: float
 ) -> Finding:
-    """Say what windows cost, against those that are used by default.
+    """Say how long training takes with some windows, and with the default ones.
 
     configs (Path), corpus (Path), transformer (str), epochs (int): As for `time_models`.
     window (int): Tokens of a window in configs/bert.cfg.
     seconds (float): What `time_models` gave for "full".
-    RETURNS (Finding): With both times.
+    RETURNS (Finding): The finding, with both times.
     """
     settings: dict[str, Any] = {
         **{f"paths.{name}": str(corpus / f"{name}.spacy") for name in ("train", "dev")},
@@ -97,8 +97,8 @@ def compare_windows(
         f"and {_minutes(usual)} with windows of {WINDOW} ({seconds / usual:.2f} times as long)"
     )
     choice = (
-        "a longer window keeps more of a document together, and a word piece takes longer the more "
-        f"others it is read with; --window {WINDOW} chooses the usual one"
+        "a longer window keeps more of a document together, but takes more time for each word "
+        f"piece; --window {WINDOW} chooses the usual one"
     )
     return Finding("Windows", found, choice)
 
@@ -130,9 +130,9 @@ def training_seconds(path: Path, overrides: dict[str, Any], epochs: int | None) 
 
     path (Path): The config. overrides (dict[str, Any]): Values by dotted name, with `paths.train`
         and `paths.dev`.
-    epochs (int | None): How often to go over the training documents; None where all learning is in
-        the initialization, as it is found to be where only a head learns.
-    RETURNS (float): Seconds, with those to start and to score the dev set after each half epoch.
+    epochs (int | None): How often to go over the training documents; None if all learning is in the
+        initialization. If only a head learns, that is detected.
+    RETURNS (float): Seconds, including the start, and scoring the dev set after each half epoch.
     """
     config = spacy.util.load_config(path, overrides=overrides, interpolate=False)
     resolved = config.interpolate()

@@ -14,7 +14,7 @@ from ..models.transformer_model import STRIDE, WINDOW
 
 # Word pieces that most encoders read at once. Only those that read more get longer windows.
 USUAL_LIMIT = 512
-# Tokens of the longest window that is chosen. A word piece's attention takes time in proportion.
+# Tokens of the longest window that is chosen. Attention takes time in proportion to the length.
 LONGEST = 1024
 # Windows are a multiple of this, and overlap by a quarter.
 STEP = 32
@@ -24,8 +24,8 @@ SPECIAL_PIECES = 2
 class Windows(NamedTuple):
     """Windows that a transformer reads.
 
-    window (int), stride (int): Tokens of one, and from the start of one to that of the next.
-    why (str): Why these; empty for those that are used by default.
+    window (int), stride (int): Tokens of a window, and from the start of one window to the next.
+    why (str): Why these; empty for the default ones.
     is_cut (bool): Whether some may have more word pieces than the transformer reads.
     """
 
@@ -43,9 +43,9 @@ def choose_windows(docs: Sequence[Doc], transformer: str, window: int | None = N
 
     docs (Sequence[Doc]): The documents.
     transformer (str): Folder or name.
-    window (int | None): Tokens of a window, where the user has chosen.
+    window (int | None): Tokens of a window, if the user has chosen.
     RETURNS (Windows): USUAL for a transformer that reads 512 word pieces or fewer, or can't be
-        reached. Otherwise those that hold 95 % of the documents, of at most 1,024 tokens.
+        reached. Otherwise windows that hold 95 % of the documents, of at most 1,024 tokens.
     RAISES (ValueError): `window` is less than 4.
     """
     if window is not None and window < 4:

@@ -109,7 +109,7 @@ def test_two_files_of_one_name(table, tmp_path):
     (tmp_path / "terms").mkdir()
     shutil.copy(table, tmp_path / "terms")
     (tmp_path / "terms" / table.name).write_text("term,weight\nkilled,1\n")
-    with pytest.raises(ValueError, match="have one name. Expected different ones"):
+    with pytest.raises(ValueError, match="have the same name. Expected different ones"):
         init(table, tmp_path / "mine", lexicon=tmp_path / "terms" / table.name, **COLUMNS)
 
 

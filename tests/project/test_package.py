@@ -174,9 +174,9 @@ def test_half_size_package(trained, monkeypatch):
     [
         ({"output": "model"}, "model is the input, too"),
         ({"output": "dev.spacy"}, "dev.spacy is a file. Expected a folder"),
-        ({"name": "my-model"}, "The name is 'my-model'. Expected a letter, and then"),
-        ({"name": "bertreg_äußerung"}, "Expected a letter, and then"),
-        ({"name": "bertreg_"}, "Expected a letter, and then"),
+        ({"name": "my-model"}, "The name is 'my-model'. Expected English letters"),
+        ({"name": "bertreg_äußerung"}, "Expected English letters"),
+        ({"name": "bertreg_"}, "Expected English letters"),
         ({"data": "model/meta.json"}, "meta.json can't be read as a .spacy file"),
         ({"data": "none.spacy"}, "none.spacy does not exist. Expected a .spacy file"),
         ({"pipeline": "nowhere"}, "There is no pipeline 'nowhere'"),
