@@ -6,27 +6,27 @@ from .text_estimator import TextEstimator
 
 
 class BertRegressor(TextEstimator):
-    """Predict numbers from texts with a BERT, of which all parameters learn, or those that `freeze`
-    leaves.
+    """Predict numbers from texts with a BERT. All of its parameters learn, except those that
+    `freeze` names.
 
     transformer (str): Folder or Hugging Face name of the BERT.
     freeze (str | int | list[str]): What does not learn: "none", "all", "embeddings", a number of
         blocks from below, or globs; see docs/freezing.md.
     lora (dict | None): With freeze = "all", adapters that learn beside it, such as {"rank": 8};
-        see docs/freezing.md. Takes pip install 'spacy-bertreg[peft]'.
-    head (str): What the head starts from: "ridge", "random", or "auto" for its solution where
-        nothing else learns; see docs/freezing.md.
+        see docs/freezing.md. Needs pip install 'spacy-bertreg[peft]'.
+    head (str): What the head starts from: "ridge", "random", or "auto" for "ridge" where nothing
+        else learns; see docs/freezing.md.
     epochs (int): How often to go over the training texts.
     pooling (str): "mean", "max" or "cls".
     normalize (bool): Whether only the direction of a text's vector counts, which suits
         freeze = "all"; see docs/recipes.md.
-    transform (str | dict): Of the targets; see docs/outcomes.md.
+    transform (str | dict): Transform of the targets; see docs/outcomes.md.
     bounds (list[float] | dict | None): For the transform "logit".
     precision (str): "float32", "bfloat16" or "auto".
     lang (str): spaCy's code of the language.
-    dev_share (float): Share of the texts to choose the best epoch by.
+    dev_share (float): Share of the texts to choose the best epoch on.
     interval_level (float | None): For `predict_interval`: share of values that intervals are to
-        hold. Then another `dev_share` of the texts is kept for calibration.
+        hold. If given, another `dev_share` of the texts is kept for calibration.
     random_state (int): Seed of the training and of the split.
     gpu_id (int): GPU, or -1 for the CPU.
     """

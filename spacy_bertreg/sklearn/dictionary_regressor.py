@@ -15,19 +15,19 @@ class DictionaryRegressor(TextEstimator):
     learn (str | None): "sensitivity", "elastic_net", or None to learn no terms.
     context (str | None): "en" for rules of negation and emphasis, another word list, or None.
     readout (str): "ridge", "random_forest" or "gradient_boosting".
-    transform (str | dict): Of the targets; see docs/outcomes.md.
+    transform (str | dict): Transform of the targets; see docs/outcomes.md.
     bounds (list[float] | dict | None): For the transform "logit".
-    teacher (str | Path | None): A trained pipeline, whose predictions for `unlabelled` the list is
-        learned from, too; see docs/dictionary.md.
+    teacher (str | Path | None): A trained pipeline. The list is also learned from its predictions
+        for `unlabelled`; see docs/dictionary.md.
     unlabelled (str | Path | None): Texts without observed values: a .spacy file, or a table with
         the column `text`.
     unlabelled_weight (float): How much such a text counts beside one of `fit`.
     lang (str): spaCy's code of the language.
-    dev_share (float): Share of the texts that is kept back, as `BertRegressor` does.
+    dev_share (float): Share of the texts that is held out, as in `BertRegressor`.
     interval_level (float | None): For `predict_interval`: share of values that intervals are to
-        hold. Then another `dev_share` of the texts is kept for calibration.
+        hold. If given, another `dev_share` of the texts is kept for calibration.
     random_state (int): Seed of everything random.
-    gpu_id (int): Takes no effect: a dictionary needs no GPU.
+    gpu_id (int): Has no effect: a dictionary needs no GPU.
     """
 
     _config = "dictionary"

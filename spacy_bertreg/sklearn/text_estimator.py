@@ -24,7 +24,7 @@ try:
     from sklearn.utils.validation import check_is_fitted
 except ImportError as error:
     raise ImportError(
-        "spacy_bertreg.sklearn takes scikit-learn: pip install 'spacy-bertreg[dictionary]'"
+        "spacy_bertreg.sklearn needs scikit-learn: pip install 'spacy-bertreg[dictionary]'"
     ) from error
 
 Floats = NDArray[np.float64]
@@ -36,8 +36,8 @@ class TextEstimator(RegressorMixin, BaseEstimator):
     Its subclasses say which of `CONFIGS` is trained, and which settings follow from the parameters.
 
     nlp_ (Language): The trained pipeline, after `fit`.
-    targets_ (list[str]): Names of the targets: of y's columns if it is a pandas object, else "y",
-        or "y0", "y1" and so on.
+    targets_ (list[str]): Names of the targets: of y's columns if it is a pandas object, otherwise
+        "y", or "y0", "y1" and so on.
     """
 
     _config = ""
@@ -59,9 +59,9 @@ class TextEstimator(RegressorMixin, BaseEstimator):
         texts (Sequence[str]): The texts: a list, a Series or an array of one dimension.
         y (ArrayLike): Numbers of shape (texts,) or (texts, targets), NaN where unknown.
         sample_weight (ArrayLike | None): How much each text counts, 0 or more.
-        groups (Sequence | None): What each text belongs to: no group is in the training texts and
-            in those that choose the best epoch. None for equal texts.
-        RETURNS (TextEstimator): This.
+        groups (Sequence | None): The group of each text. No group is both in the training texts and
+            in those that choose the best epoch. None to group equal texts.
+        RETURNS (TextEstimator): The estimator itself.
         RAISES (ValueError): Wrong input.
         """
         texts = _check_texts(texts)
@@ -119,7 +119,7 @@ class TextEstimator(RegressorMixin, BaseEstimator):
         """Predict numbers.
 
         texts (Sequence[str]): The texts.
-        RETURNS (ndarray): Shape (texts,) if there is one target, else (texts, targets).
+        RETURNS (ndarray): Shape (texts,) if y had one dimension, otherwise (texts, targets).
         RAISES (NotFittedError): `fit` has not been called.
         """
         docs = self._score(texts)
@@ -130,7 +130,7 @@ class TextEstimator(RegressorMixin, BaseEstimator):
         """Predict intervals, if `interval_level` is set.
 
         texts (Sequence[str]): The texts.
-        RETURNS (ndarray): Low and high ends, of shape (texts, 2) if there is one target, else
+        RETURNS (ndarray): Low and high ends, of shape (texts, 2) if y had one dimension, otherwise
             (texts, targets, 2).
         RAISES (NotFittedError, ValueError): `fit` has not been called, or with no `interval_level`.
         """
@@ -157,8 +157,8 @@ class TextEstimator(RegressorMixin, BaseEstimator):
         raise NotImplementedError
 
     def _shares(self) -> tuple[float, float, float]:
-        """Say which shares of the texts to train on, to choose the best epoch by, and to calibrate
-        on: the last two are of one size."""
+        """Say which shares of the texts to train on, to choose the best epoch on, and to calibrate
+        on. The last two are equal."""
         calibration = 0.0 if self.interval_level is None else self.dev_share
         train = 1 - self.dev_share - calibration
         if self.dev_share <= 0 or train <= 0:
