@@ -23,7 +23,7 @@ def compare_cli(
         list[str] | None,
         typer.Argument(
             help="Trained pipelines, folders with one per seed, or tables of predictions "
-            "(id, target, prediction); each as PATH or NAME=PATH. Beside a folder of crossval, "
+            "(id, target, prediction); each as PATH or NAME=PATH. With a folder of crossval, "
             "others of the same folds"
         ),
     ] = None,

@@ -22,8 +22,8 @@ def estimate_cli(
     formula: Annotated[
         str,
         typer.Argument(
-            help='As "severity ~ year + C(region)"; "severity ~ 1" for a mean; "severity > 2 ~ '
-            'year" for a logistic regression. Code in it is run.'
+            help='Such as "severity ~ year + C(region)"; "severity ~ 1" for a mean; "severity > 2 '
+            '~ year" for a logistic regression. Code in it is run.'
         ),
     ],
     table: Annotated[Path, typer.Argument(help=f"All documents, with predictions: {TABLE}")],
@@ -106,8 +106,8 @@ def estimate_cli(
     code: Code = None,
 ) -> None:
     """
-    Estimate a mean or a regression with a predicted variable, corrected by documents of which it is
-    known: those have to be a random sample, and their predictions out of fold.
+    Estimate a mean or a regression with a predicted variable, corrected by coded documents, whose
+    value is known. These must be a random sample, with out-of-fold predictions.
     """
     import pandas as pd
 

@@ -122,5 +122,5 @@ def _read_covariates(given: list[str]) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name:
-            raise ValueError(f"--covariate is {entry!r}. Expected NAME=NUMBER, as deaths=3.")
+            raise ValueError(f"--covariate is {entry!r}. Expected NAME=NUMBER, such as deaths=3.")
     return found

@@ -48,9 +48,9 @@ def faithfulness_cli(
     code: Code = None,
 ) -> None:
     """
-    Measure how faithful explanations are: how much the prediction changes when the strongest words
-    are taken out (comprehensiveness: more is better), or they alone are left (sufficiency: less is
-    better), against random words and a dictionary's. In the target's standard deviations.
+    Measure how faithful explanations are: how much the prediction changes, in the target's standard
+    deviations, when the strongest words are removed (comprehensiveness: more is better) or only
+    they are left (sufficiency: less is better). Compare with random words and a dictionary's.
     """
     setup_gpu(gpu_id, silent=True)
     import spacy

@@ -80,5 +80,5 @@ def freeze_report_cli(
         )
         merged = {tensor for adapters in report.lora for tensor in adapters["tensors"]}
         n_merged = int(changed["tensor"].isin(merged).sum())
-        note = f", {n_merged} of them as LoRA adapters were merged into them" if merged else ""
+        note = f", {n_merged} of them because LoRA adapters were merged into them" if merged else ""
         msg.info(f"{len(changed)} of the {len(report.changes)} tensors changed{note}.")

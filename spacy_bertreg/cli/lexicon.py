@@ -49,8 +49,8 @@ def lexicon_cli(
 ) -> None:
     """
     List what the terms of a trained dictionary, or with --data the words of texts for a
-    text_regressor, add to the prediction in the mean. First come those that matter most. A word
-    whose sign changes with its context is marked by ±.
+    text_regressor, add to the prediction on average, the most important first. A word whose sign
+    changes with its context is marked by ±.
     """
     import spacy
 

@@ -27,8 +27,8 @@ def print_table(table: "pd.DataFrame", n_left: int = 1, **settings: Any) -> None
 
 
 def make_printing_safe() -> None:
-    """Make standard output and error print a question mark for what their encoding lacks, and
-    ignore a reader that has gone, as with `| head`.
+    """Make standard output and error print a question mark for characters that their encoding
+    lacks, and ignore a reader that has gone, as with `| head`.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -42,8 +42,8 @@ def train_cli(
     code: Code = None,
 ) -> None:
     """
-    Train a config once a seed with spacy train, and keep the pipeline that is best on the dev set.
-    Other options override settings of the config, as --components.transformer.model.freeze all.
+    Train a config with spacy train, once for each seed, and keep the pipeline that is best on the
+    dev set. Other options override settings: --components.transformer.model.freeze all
     """
     from ..training.seeds import train_seeds
 
@@ -70,9 +70,9 @@ def train_cli(
 def parse_seeds(seeds: str) -> list[int]:
     """Read the option --seeds.
 
-    RAISES (ValueError): It holds something else than whole numbers between commas.
+    RAISES (ValueError): It holds anything but whole numbers between commas.
     """
     try:
         return [int(seed) for seed in seeds.split(",")]
     except ValueError as error:
-        raise ValueError(f"--seeds is {seeds!r}. Expected whole numbers, as 0,1,2.") from error
+        raise ValueError(f"--seeds is {seeds!r}. Expected whole numbers, such as 0,1,2.") from error

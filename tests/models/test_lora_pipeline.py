@@ -182,7 +182,7 @@ def test_report_and_verify(make_lora, saved):
     assert set(changes.loc[changes["changed"], "tensor"]) == TARGETS
     assert nlp.meta["freeze_report"] == {**report.to_dict(), "changes": None}
     result = CliRunner().invoke(app, ["bertreg", "freeze-report", str(path), "--verify"])
-    expected = "4 of the 39 tensors changed, 4 of them as LoRA adapters were merged into them"
+    expected = "4 of the 39 tensors changed, 4 of them because LoRA adapters were merged into them"
     assert expected in " ".join(result.output.split())
 
 
