@@ -20,6 +20,7 @@ from .adapters import add_adapters, merged_when_saved
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
 from .half_weights import store_in_bfloat16
+from .int8 import Int8Ranges
 from .openvino_encoder import Backend, OpenVinoEncoder
 from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
@@ -48,6 +49,8 @@ class FreezableShim(HFShim):
     trained_with (list[Freeze]): The `freeze` setting of each training.
     is_read_by_token (bool): Whether something has read vectors of single word pieces.
     saves_bfloat16 (bool): Whether matrices are saved in bfloat16, in half of their size.
+    int8 (Int8Ranges | None): What it takes to compute in int8; saved if the precision is int8 and
+        the weights are those that it belongs to.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class FreezableShim(HFShim):
         self.openvino = OpenVinoEncoder()
         self.is_read_by_token = False
         self.saves_bfloat16 = False
+        self.int8: Int8Ranges | None = None
         self.blocks: dict[str, Block] = {}
         self.frozen: frozenset[str] = frozenset()
         self.is_frozen = False
@@ -157,6 +161,19 @@ class FreezableShim(HFShim):
         dtype = resolve_precision(self.precision, device)
         return torch.autocast(device, dtype=dtype, enabled=dtype is not None)
 
+    def get_int8_ranges(self) -> Int8Ranges:
+        """Get what it takes to compute in int8.
+
+        RAISES (ValueError): The transformer was not quantized.
+        """
+        if self.int8 is None:
+            raise ValueError(
+                "precision is 'int8' in [components.transformer.model], but the transformer was "
+                "not quantized. Expected a pipeline that bertreg quantize has written, or another "
+                "precision, as 'float32'."
+            )
+        return self.int8
+
     def predict(self, inputs: ArgsKwargs) -> Any:
         """Run the transformer in evaluation mode."""
         # Do not toggle train/eval here: it would race between threads that share the pipeline.
@@ -177,7 +194,14 @@ class FreezableShim(HFShim):
         parts (Sequence[ArgsKwargs]): Inputs, which are read one after the other.
         RETURNS (tuple[list[Tensor], Callable]): The last hidden state of each part, and what takes
             their gradients.
+        RAISES (ValueError): The precision is int8.
         """
+        if self.precision == "int8":
+            raise ValueError(
+                "precision is 'int8' in [components.transformer.model], in which a transformer "
+                "can't learn. Expected 'float32' in training: a quantized pipeline is loaded by "
+                "spacy.load(path, config={'components.transformer.model.precision': 'float32'})."
+            )
         self._model.train()
         for module in self._frozen_modules:
             # Frozen blocks run without dropout.
@@ -243,6 +267,8 @@ class FreezableShim(HFShim):
         message["trained"] = sorted(self.trained)
         message["trained_with"] = self.trained_with
         message["lora"] = self.list_adapters()
+        if self.precision == "int8" and self.int8 is not None and self.int8.fits(self._model):
+            message["int8"] = self.int8.to_dict()
         return srsly.msgpack_dumps(message)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -264,6 +290,7 @@ class FreezableShim(HFShim):
         self.trained_with = list(message.get("trained_with", ()))
         self._merged_adapters = list(message.get("lora", ()))
         self.adapters, self._has_trained_adapters = {}, False
+        self.int8 = Int8Ranges.from_dict(message["int8"]) if message.get("int8") else None
         if self._model is not None:
             self.apply_freeze()
         return self

@@ -9,7 +9,7 @@ from torch import nn
 def round_weights(model: nn.Module) -> None:
     """Round a model's matrices to the nearest numbers that bfloat16 has; they stay in float32."""
     for tensor in model.state_dict().values():
-        if _is_matrix(tensor):
+        if is_matrix(tensor):
             tensor.copy_(tensor.bfloat16())
 
 
@@ -22,11 +22,11 @@ def store_in_bfloat16(state: bytes) -> bytes:
         are: they are a hundredth of the size.
     """
     tensors = torch.load(BytesIO(state), map_location="cpu", weights_only=True)
-    halved = {n: t.bfloat16() if _is_matrix(t) else t for n, t in tensors.items()}
+    halved = {n: t.bfloat16() if is_matrix(t) else t for n, t in tensors.items()}
     file_ = BytesIO()
     torch.save(halved, file_)
     return file_.getvalue()
 
 
-def _is_matrix(tensor: torch.Tensor) -> bool:
+def is_matrix(tensor: torch.Tensor) -> bool:
     return tensor.dtype == torch.float32 and tensor.dim() > 1

@@ -20,6 +20,9 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils import logging
 
+from ..training.precision import Precision
+from .int8 import Int8Ranges
+
 Backend = Literal["torch", "openvino", "auto"]
 Inputs = Mapping[str, NDArray[np.int64]]
 Encode = Callable[[Iterable[Inputs]], Iterator[torch.Tensor]]
@@ -29,6 +32,8 @@ Encode = Callable[[Iterable[Inputs]], Iterator[torch.Tensor]]
 TRACED, COMPARED = (2, 8), (3, 12)
 # Most that outputs may differ from torch's, as a share of the greatest: rounding, and no more.
 TOLERANCE = {None: 1e-3, torch.bfloat16: 0.2}
+# In int8, from torch's with the same rounding.
+INT8_TOLERANCE = 0.2
 # Kernels that OpenVINO keeps for shapes that have occurred. Its default is 5,000.
 KERNELS = 1000
 
@@ -42,16 +47,24 @@ def is_installed() -> bool:
     return find_spec("openvino") is not None and find_spec("threadpoolctl") is not None
 
 
-def check_backend(backend: Backend) -> Backend:
-    """Check that what a backend takes is installed.
+def check_backend(backend: Backend, precision: Precision = "float32") -> Backend:
+    """Check that what a backend and a precision need is installed.
 
     backend (str): "torch", "openvino" or "auto".
+    precision (str): "int8" takes OpenVINO, too.
     RETURNS (str): The backend.
     RAISES (ImportError): OpenVINO is not installed.
     """
+    if precision == "int8" and not is_installed():
+        raise ImportError(
+            "precision is 'int8' in [components.transformer.model], which needs OpenVINO: "
+            "pip install 'spacy-bertreg[openvino]'. spacy.load(path, "
+            "config={'components.transformer.model.precision': 'float32'}) loads the pipeline "
+            "without it, with the predictions that it had before it was quantized."
+        )
     if backend == "openvino" and not is_installed():
         raise ImportError(
-            "backend is 'openvino' in [components.transformer.model], which takes more packages: "
+            "backend is 'openvino' in [components.transformer.model], which needs OpenVINO: "
             "pip install 'spacy-bertreg[openvino]'. spacy.load(path, "
             "config={'components.transformer.model.backend': 'torch'}) loads a trained pipeline "
             "without it."
@@ -59,15 +72,18 @@ def check_backend(backend: Backend) -> Backend:
     return backend
 
 
-def uses_openvino(backend: Backend, device: str) -> bool:
+def uses_openvino(backend: Backend, device: str, precision: Precision = "float32") -> bool:
     """Say whether OpenVINO computes where nothing learns.
 
     backend (str): "torch", "openvino", or "auto" for OpenVINO where it is installed and the
         processor has AVX-512, on which it was measured to be faster, in float32, too.
     device (str): Type of the device, such as "cpu" or "cuda".
+    precision (str): "int8" is computed by OpenVINO, whatever the backend is.
     RETURNS (bool): Whether it does.
     RAISES (ValueError): "openvino" on another device than the CPU.
     """
+    if precision == "int8":
+        return True
     if backend == "openvino" and device != "cpu":
         raise ValueError(
             "backend is 'openvino' in [components.transformer.model], which computes on the CPU, "
@@ -130,6 +146,7 @@ class OpenVinoEncoder:
         precision: torch.dtype | None,
         *,
         required: bool,
+        int8: Int8Ranges | None = None,
     ) -> Encode | None:
         """Convert and compile the transformer, unless that has been done.
 
@@ -137,27 +154,30 @@ class OpenVinoEncoder:
         names (Sequence[str]): Names of its inputs.
         precision (dtype | None): Type of matrix products; None for float32.
         required (bool): Whether to raise an error if it can't be converted, and not to warn.
+        int8 (Int8Ranges | None): What it takes to compute in int8; None not to.
         RETURNS (Callable | None): Computes last hidden states, shape (windows, word pieces, width),
             from inputs by name, one after the other. None if the transformer can't be converted.
-        RAISES (ValueError): It can't be converted.
+        RAISES (ValueError): It can't be converted, or its weights are not those of `int8`.
         """
         threads = torch.get_num_threads()
         # torch counts what is done to a tensor in place.
         weights = [(p.data_ptr(), p._version) for p in transformer.parameters()]
-        made_for = (os.getpid(), tuple(names), precision, threads, weights)
+        made_for = (os.getpid(), tuple(names), precision, threads, weights, int8)
         with _one_at_a_time:
             if self._refused is transformer and not required:
                 return None
             if made_for != self._made_for:
                 self.drop()
+                runs = transformer if int8 is None else int8.apply(transformer)
+                tolerance = TOLERANCE[precision] if int8 is None else INT8_TOLERANCE
                 try:
-                    self._compiled = _compile(transformer, names, precision, threads)
+                    self._compiled = _compile(runs, names, precision, threads, tolerance)
                 except Exception as error:  # whatever OpenVINO or tracing raise
                     problem = f"OpenVINO can't run this transformer: {error}"
                     if required:
+                        setting = "backend = 'torch'" if int8 is None else "precision = 'float32'"
                         raise ValueError(
-                            f"{problem}\nExpected backend = 'torch' in "
-                            "[components.transformer.model]."
+                            f"{problem}\nExpected {setting} in [components.transformer.model]."
                         ) from error
                     self._refused = transformer
                     warnings.warn(f"{problem}\nIt runs in torch.", stacklevel=2)
@@ -199,7 +219,11 @@ def _infer(compiled: Any, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
 
 
 def _compile(
-    transformer: torch.nn.Module, names: Sequence[str], precision: torch.dtype | None, threads: int
+    transformer: torch.nn.Module,
+    names: Sequence[str],
+    precision: torch.dtype | None,
+    threads: int,
+    tolerance: float,
 ) -> Any:
     openvino = import_openvino()
     transformer.eval()
@@ -220,7 +244,7 @@ def _compile(
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
             },
         )
-        _compare(transformer, compiled, _example(names, COMPARED), TOLERANCE[precision])
+        _compare(transformer, compiled, _example(names, COMPARED), tolerance)
     return compiled
 
 

@@ -117,7 +117,7 @@ def read(model: Any, windows: Sequence[Window], take: Callable) -> None:
         # Otherwise the longest window of each batch would have a shape of its own.
         limit = pieces_limit(model) or limit
     parts = cut_into_parts(windows, device, limit, few_shapes)
-    encode = _prepare_openvino(shim, windows) if uses_openvino(shim.backend, device) else None
+    encode = _prepare_openvino(shim, windows) if _uses_openvino(shim) else None
     if encode is not None:
         with torch_on_one_thread():
             for part, hidden in zip(parts, encode(_arrays(model, windows, parts)), strict=True):
@@ -136,14 +136,19 @@ def _needs_few_shapes(shim: Any) -> bool:
     if shim.device.type != "cpu":
         return False
     is_bfloat16 = resolve_precision(shim.precision, "cpu") is torch.bfloat16
-    return is_bfloat16 or uses_openvino(shim.backend, "cpu")
+    return is_bfloat16 or _uses_openvino(shim)
+
+
+def _uses_openvino(shim: Any) -> bool:
+    return uses_openvino(shim.backend, shim.device.type, shim.precision)
 
 
 def _prepare_openvino(shim: Any, windows: Sequence[Window]) -> Encode | None:
     names = tuple(model_inputs(windows[:1], len(windows[0]), 0))
-    precision = resolve_precision(shim.precision, "cpu")
-    required = shim.backend == "openvino"
-    return shim.openvino.prepare(shim._model, names, precision, required=required)
+    precision = resolve_precision(shim.precision, shim.device.type)
+    int8 = shim.get_int8_ranges() if shim.precision == "int8" else None
+    required = shim.backend == "openvino" or int8 is not None
+    return shim.openvino.prepare(shim._model, names, precision, required=required, int8=int8)
 
 
 @contextmanager

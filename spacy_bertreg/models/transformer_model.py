@@ -58,7 +58,8 @@ def TransformerModel_v1(
     transformer_config (dict): Settings for the Hugging Face model.
     precision (str): Numeric precision of matrix products, in training and in scoring: "float32";
         "bfloat16"; "float16", on a GPU, with scaled gradients; or "auto" for bfloat16 where the
-        processor or GPU multiplies it faster. Weights stay in float32.
+        processor or GPU multiplies it faster. Weights stay in float32. And "int8", in scoring on a
+        CPU by OpenVINO, for pipelines that `bertreg quantize` has written.
     grad_scaler_config (dict): Settings of the gradient scaler for float16.
     reuse_mb (int): If nothing of the transformer learns, each document's output is computed once in
         a training and then reused, as long as outputs fit into this many MB of host memory. A
@@ -79,7 +80,7 @@ def TransformerModel_v1(
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
     RAISES (ValueError, ImportError): `freeze` or `lora` has none of the allowed values; OpenVINO is
         not installed; when initialized, there is no such model, or it has no such parameters; when
-        used, float16 has no GPU, or OpenVINO can't run the model.
+        used, float16 has no GPU, int8 no ranges, or OpenVINO can't run the model.
     """
     # Before the weights are read, too.
     use_one_thread_in_fork()
@@ -90,7 +91,7 @@ def TransformerModel_v1(
         precision=precision,
         grad_scaler_config=dict(grad_scaler_config),
         lora=check_lora(lora, freeze),
-        backend=check_backend(backend),
+        backend=check_backend(backend, precision),
     )
     span_getter = get_spans or partial(get_strided_spans, window=WINDOW, stride=STRIDE)
     return FreezableTransformer(name, span_getter, shim, keep_trf_data)
