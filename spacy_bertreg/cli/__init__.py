@@ -17,6 +17,7 @@ from . import (  # noqa: F401 - each adds its command to the group
     init,
     lexicon,
     package,
+    quantize,
     report,
     sample,
     score,

@@ -80,7 +80,7 @@ def calibrate(
     for name, component in nlp.pipeline:
         if isinstance(component, Regressor):
             if folds is None:
-                seen = _calibrate(
+                seen = calibrate_component(
                     nlp, name, component, examples, str(data), level, method, half_life
                 )
             else:
@@ -95,7 +95,7 @@ def calibrate(
     return pd.DataFrame(rows)
 
 
-def _calibrate(
+def calibrate_component(
     nlp: Language,
     name: str,
     component: Regressor,
@@ -105,7 +105,15 @@ def _calibrate(
     method: str | None,
     half_life: float | None,
 ) -> int:
-    """Calibrate a regressor with new documents, and count those that were left out."""
+    """Calibrate a regressor with new documents.
+
+    nlp, name, component: The pipeline, and a regressor in it with its name.
+    examples (Sequence[Example]): The documents.
+    data (str): Where they are from, for the errors.
+    level, method, half_life: As for `calibrate`.
+    RETURNS (int): Number of documents left out, as a training document has the same text.
+    RAISES (ValueError): Too many of them are training documents, or too few are left.
+    """
     seen = component.was_trained_on([eg.reference for eg in examples])
     if seen.mean() > LARGEST_SHARE_SEEN:
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 from spacy.cli.package import has_build
 from spacy.cli.package import package as spacy_package
+from spacy.language import Language
 
 from ..data.files import check_folder, folder_beside, replace_files
 from ..pipeline.regressor import find_regressors
@@ -18,6 +19,7 @@ from .model_card import model_card
 from .precision_check import (
     MAX_DIFFERENCE,
     MAX_R2_DIFFERENCE,
+    Int8Check,
     PrecisionCheck,
     WeightsCheck,
     check_precision,
@@ -26,18 +28,20 @@ from .precision_check import (
 )
 
 Weights = Literal["float32", "bfloat16"]
+INT8_REQUIREMENT = "spacy-bertreg[int8]"
 
 
 class Packaged(NamedTuple):
     """What was built, and what was found on the dev set.
 
     wheel (Path): The wheel.
-    precision (PrecisionCheck | None): Of a pipeline with a transformer, where there were data.
+    precision (PrecisionCheck | Int8Check | None): Of a pipeline with a transformer, where there
+        were data; of one in int8 without, what `quantize` has found.
     weights (WeightsCheck | None): Where weights are in bfloat16.
     """
 
     wheel: Path
-    precision: PrecisionCheck | None
+    precision: PrecisionCheck | Int8Check | None
     weights: WeightsCheck | None
 
 
@@ -61,8 +65,9 @@ def package(
     name (str): Name without the language, a Python identifier.
     version (str): The package's version.
     data (Path | None): Documents of the dev set, a .spacy file. If predictions for them are the
-        same in bfloat16, the packaged transformer computes in it where the hardware gains by it.
-        None to leave the precision as it is.
+        same in bfloat16, the packaged transformer computes in it where the hardware gains by it. If
+        the pipeline computes in int8, it stays so if they are the same as in float32. None to leave
+        the precision as it is.
     metrics (Path | None): What `spacy evaluate --output` wrote on the test set, for the README.
     dataset (str): The test set's name, for the README on the Hugging Face hub.
     weights (str): "float32", or "bfloat16" to store the transformer's matrices in half of their
@@ -92,13 +97,18 @@ def package(
     import_code(code)
     scores = None if metrics is None else _read_metrics(metrics)
     halved = _check_weights(pipeline, data) if weights == "bfloat16" and data else None
-    check = None if data is None else check_precision(pipeline, data)
+    check = None
+    if data is not None:
+        check = check_precision(pipeline, data, rounds_weights=halved is not None)
     nlp = load_pipeline(pipeline, None if check is None else check.precision)
     regressors = find_regressors(nlp)
     if not regressors:
         raise ValueError(f"The pipeline {pipeline} has no regressor. It has: {nlp.pipe_names}.")
     if check is not None:
         nlp.meta["precision"] = check._asdict()
+    is_int8 = _set_int8_requirement(nlp)
+    if check is None and is_int8 and "precision" in nlp.meta:
+        check = Int8Check(**nlp.meta["precision"])
     if halved is not None:
         nlp.meta["weights"] = {"type": "bfloat16", **halved._asdict()}
         for shim in find_transformers(nlp):
@@ -145,6 +155,16 @@ def package(
         (built / "README.md").write_text(front + card, encoding="utf-8")
         replace_files(built, folder.resolve())
     return Packaged(folder / wheels[0], check, halved)
+
+
+def _set_int8_requirement(nlp: Language) -> bool:
+    """Let the package require what int8 takes, if its transformer computes in it; tell whether it
+    does."""
+    model = nlp.config["components"].get("transformer", {}).get("model", {})
+    is_int8 = model.get("precision") == "int8"
+    others = [name for name in nlp.meta.get("requirements", ()) if name != INT8_REQUIREMENT]
+    nlp.meta["requirements"] = [*others, INT8_REQUIREMENT] if is_int8 else others
+    return is_int8
 
 
 def _check_weights(pipeline: Path, data: Path) -> WeightsCheck:

@@ -1,4 +1,4 @@
-"""Whether a pipeline predicts the same in bfloat16, and with weights stored in it."""
+"""Whether a pipeline predicts the same in bfloat16, with weights stored in it, and in int8."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +23,9 @@ Floats = NDArray[np.float64]
 
 # In standard deviations of the predictions, at the 99.9th percentile; and in R².
 MAX_DIFFERENCE, MAX_R2_DIFFERENCE = 0.02, 0.002
-# A difference that can be seen, in standard deviations of the predictions.
-VISIBLE = 0.05
+# A difference that can be seen, in standard deviations of the predictions; and the largest share of
+# predictions that may differ by more in int8.
+VISIBLE, MAX_SHARE_MOVED = 0.05, 0.01
 
 
 class PrecisionCheck(NamedTuple):
@@ -80,6 +81,44 @@ class WeightsCheck(NamedTuple):
         )
 
 
+class Int8Check(NamedTuple):
+    """How predictions in int8 differ from those in float32.
+
+    precision (str): "int8" if they may be used, or "float32".
+    documents (int): Number of documents compared.
+    difference (float): In standard deviations, at the 99.9th percentile of the documents.
+    share_moved (float): Share of predictions that differ by more than 0.05 standard deviations.
+    r2_difference (float): In R². All are the greatest over the targets.
+    """
+
+    precision: str
+    documents: int
+    difference: float
+    share_moved: float
+    r2_difference: float
+
+    def describe(self) -> str:
+        """Say it in a sentence, in Markdown."""
+        return (
+            f"In int8, {self.share_moved:.1%} of the predictions for {self.documents:,} documents "
+            f"differ from those in float32 by more than {VISIBLE} standard deviations, 999 of 1,000"
+            f" by at most {self.difference:.3f}, and R² by {self.r2_difference:.4f}."
+        )
+
+
+def check_int8(exact: Language, rounded: Language, examples: list[Example]) -> Int8Check:
+    """Compare predictions in int8 with those in float32.
+
+    exact, rounded (Language): The same pipeline in float32 and in int8.
+    examples (list[Example]): Documents, with their observed values.
+    RETURNS (Int8Check): How they differ.
+    """
+    difference, moved, r2_difference = _compare(exact, rounded, examples)
+    same = moved <= MAX_SHARE_MOVED and r2_difference <= MAX_R2_DIFFERENCE
+    precision = "int8" if same else "float32"
+    return Int8Check(precision, len(examples), difference, moved, r2_difference)
+
+
 def check_weights(pipeline: Path, data: Path) -> WeightsCheck:
     """Compare predictions in float32, with weights that were rounded to bfloat16 and without.
 
@@ -110,27 +149,37 @@ def find_transformers(nlp: Language) -> list[FreezableShim]:
     shims = [shim for node in nodes for shim in node.shims if isinstance(shim, FreezableShim)]
     if not shims:
         raise ValueError(
-            "weights is 'bfloat16', but the pipeline has no transformer with a "
-            f"spacy-bertreg.TransformerModel.v1. It has: {nlp.pipe_names}."
+            "The pipeline has no transformer with a spacy-bertreg.TransformerModel.v1. It has: "
+            f"{nlp.pipe_names}."
         )
     return list({id(shim): shim for shim in shims}.values())
 
 
-def check_precision(pipeline: Path, data: Path) -> PrecisionCheck | None:
-    """Compare predictions in bfloat16 with those in float32.
+def check_precision(
+    pipeline: Path, data: Path, *, rounds_weights: bool = False
+) -> PrecisionCheck | Int8Check | None:
+    """Compare predictions in bfloat16, or of a pipeline in int8 those, with those in float32.
 
     pipeline (Path): Folder of a trained pipeline.
     data (Path): Documents with observed values, a .spacy file.
-    RETURNS (PrecisionCheck | None): None if the pipeline has no transformer with a precision.
+    rounds_weights (bool): Whether to round the weights to bfloat16 for int8, as they will be saved.
+    RETURNS (PrecisionCheck | Int8Check | None): None if the pipeline has no transformer with a
+        precision.
     RAISES (ValueError, FileNotFoundError): The pipeline can't be loaded, or `data` can't be read or
         holds no documents.
     """
     read_docs(data)  # for its errors
     config = load_pipeline(pipeline).config["components"]
-    if "precision" not in config.get("transformer", {}).get("model", {}):
+    model = config.get("transformer", {}).get("model", {})
+    if "precision" not in model:
         return None
-    exact, rounded = (load_pipeline(pipeline, precision) for precision in ("float32", "bfloat16"))
+    lower = "int8" if model["precision"] == "int8" else "bfloat16"
+    exact, rounded = (load_pipeline(pipeline, precision) for precision in ("float32", lower))
     examples = list(Corpus_v1(data)(exact))
+    if lower == "int8":
+        for shim in find_transformers(rounded) if rounds_weights else ():
+            round_weights(shim._model)
+        return check_int8(exact, rounded, examples)
     difference, _, r2_difference = _compare(exact, rounded, examples)
     same = difference <= MAX_DIFFERENCE and r2_difference <= MAX_R2_DIFFERENCE
     precision = "auto" if same else "float32"
