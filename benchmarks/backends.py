@@ -8,8 +8,8 @@ Each side is a process of its own, that loads the pipeline, reads its first text
 seconds to the first text count from the start of Python, and memory is what the process holds after
 the last text, and its peak. Sides take turns, and figures are medians. The other runtimes are put
 where OpenVINO is, so that tokenizing, parts sorted by length and pooling are the same for all. A
-side whose packages are missing is left out. "Installed" is what the packages take on the disk that
-a side needs beside the package's own.
+side whose packages are missing is left out, and so is int8 without --int8. "Installed" is what the
+packages take on the disk that a side needs beside the package's own.
 
 "torch sorted by length, float32" and "transformers.pipeline, float32" are those of inference.py.
 """
@@ -43,11 +43,13 @@ PACKAGES = {
     "onnxruntime": ("onnxruntime", "onnx", "flatbuffers"),
     "torch.compile": (),
 }
+INT8 = "openvino, int8"
 SIDES = [
     "torch, float32",
     "torch, bfloat16",
     "openvino, float32",
     "openvino, bfloat16",
+    INT8,
     "onnxruntime, float32",
     "onnxruntime, int8 without calibration",
     "torch.compile, float32",
@@ -68,17 +70,20 @@ def main() -> None:
     parser.add_argument("--max-docs", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5, help="processes of each side")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--int8", help="what `bertreg quantize` has made of the pipeline")
     parser.add_argument("--sides", help="some sides, between semicolons")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.side is not None:
-        print(json.dumps(measure(args.side, args.pipeline, args.data, args.max_docs, args.threads)))
+        path = args.int8 if args.side == INT8 else args.pipeline
+        print(json.dumps(measure(args.side, path, args.data, args.max_docs, args.threads)))
         return
     sides = [
         side
         for side in (args.sides.split(";") if args.sides else SIDES)
         if all(size_mb(name) is not None for name in packages_of(side))
+        and (side != INT8 or args.int8 is not None)
     ]
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
     for _ in range(args.rounds):

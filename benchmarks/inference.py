@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="one window a document, cut at 512")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--gpu-id", type=int, default=-1)
+    parser.add_argument("--int8", help="what `bertreg quantize` has made of the pipeline")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.gpu_id >= 0:
@@ -120,11 +121,13 @@ def openvino_sides(args: Any, texts: list[str]) -> dict[str, Callable[[], list[f
     """RETURNS (dict[str, Callable]): Score the texts with OpenVINO, on a CPU where it is there."""
     if args.gpu_id >= 0 or not find_spec("openvino"):
         return {}
+    paths = {"float32": args.pipeline, "bfloat16": args.pipeline, "int8": args.int8}
     return {
         f"{OURS}, openvino, {precision}": through(
-            load(args.pipeline, precision, args.whole, "openvino"), texts
+            load(path, precision, args.whole, "openvino"), texts
         )
-        for precision in ("float32", "bfloat16")
+        for precision, path in paths.items()
+        if path is not None
     }
 
 
