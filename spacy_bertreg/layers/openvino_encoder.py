@@ -58,7 +58,7 @@ def check_backend(backend: Backend, precision: Precision = "float32") -> Backend
     if precision == "int8" and not is_installed():
         raise ImportError(
             "precision is 'int8' in [components.transformer.model], which needs OpenVINO: "
-            "pip install 'spacy-bertreg[openvino]'. spacy.load(path, "
+            "pip install 'spacy-bertreg[int8]'. spacy.load(path, "
             "config={'components.transformer.model.precision': 'float32'}) loads the pipeline "
             "without it, with the predictions that it had before it was quantized."
         )
