@@ -17,6 +17,9 @@ from ..data.docbin import iterate_docs
 from ..data.splits import first_ids
 from ..targets.gold import observed_values
 
+# Of so many documents, observed values are put in a table at once.
+BLOCK = 10_000
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -92,7 +95,9 @@ def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
     RAISES (ValueError): Two have the same id.
     """
     ids: list[str] = []
-    groups, texts, covariates, lengths, gold = [], [], [], [], []
+    groups, texts, covariates, lengths = [], [], [], []
+    gold: list[dict[str, Any]] = []
+    blocks: list[pd.DataFrame] = []
     places: dict[str, int] = {}
     # One at a time: documents are much larger than what is kept of them.
     for place, doc in enumerate(docs, start=1):
@@ -106,15 +111,20 @@ def make_test_set(docs: Iterable[Doc], path: str) -> TestSet:
         groups.append(str(doc.user_data.get("group", name)))
         texts.append(doc.text)
         covariates.append(doc.user_data.get(COVARIATES))
-        lengths.append(count_words([doc]))
+        lengths.append(int(count_words([doc])[0]))
         gold.append(dict(observed_values(doc)))
+        if len(gold) == BLOCK:
+            blocks.append(pd.DataFrame(gold, dtype=float))
+            gold = []
     if groups == texts:
         # Older versions of `convert` named a group of equal texts by the text. No text should be
         # written out as the name of a group.
         groups = first_ids(texts, ids)
     # A target that some documents don't have is NaN there.
-    values = pd.DataFrame(gold, range(len(ids)), dtype=float)
-    return TestSet(path, ids, groups, texts, covariates, np.concatenate(lengths), values)
+    if gold or not blocks:
+        blocks.append(pd.DataFrame(gold, range(len(gold)), dtype=float))
+    values = pd.concat(blocks, ignore_index=True).reindex(range(len(ids)))
+    return TestSet(path, ids, groups, texts, covariates, np.array(lengths, dtype=np.int64), values)
 
 
 def read_docs(path: str | Path) -> list[Doc]:

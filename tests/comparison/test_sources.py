@@ -9,6 +9,7 @@ import spacy
 from conftest import SAMPLE
 from spacy.tokens import DocBin
 
+from spacy_bertreg.comparison import test_set
 from spacy_bertreg.comparison.compare import compare
 from spacy_bertreg.comparison.files import write_comparison
 from spacy_bertreg.comparison.models import LINE, MEAN, find_models
@@ -199,3 +200,23 @@ def test_targets_beside_the_labels_of_a_classifier(folder, tmp_path):
     path = predict(folder, tmp_path / "p.csv")
     a, b = (compare(f / "test.spacy", [path], n_resamples=100) for f in (folder, tmp_path))
     pd.testing.assert_frame_equal(a.metrics, b.metrics)
+
+
+@pytest.mark.parametrize("block", [1, 3, 7, 100])
+def test_values_are_read_in_blocks(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(test_set, "BLOCK", block)
+    docs = DocBin(store_user_data=True)
+    for number in range(7):
+        doc = spacy.blank("xx")("word " * number)
+        # A target that comes late, and a document without any.
+        doc.cats = {} if number == 4 else {"y": float(number)}
+        if number > 4:
+            doc.cats["late"] = 1.0
+        docs.add(doc)
+    docs.to_disk(tmp_path / "test.spacy")
+    found = read_test_set(tmp_path / "test.spacy")
+    nan = float("nan")
+    expected = {"y": [0.0, 1.0, 2.0, 3.0, nan, 5.0, 6.0], "late": [nan] * 5 + [1.0, 1.0]}
+    pd.testing.assert_frame_equal(found.gold, pd.DataFrame(expected))
+    assert found.lengths.tolist() == list(range(7))
+    assert found.texts[2] == "word word "
