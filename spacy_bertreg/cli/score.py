@@ -70,7 +70,7 @@ def score_cli(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help="float32, bfloat16 or auto; by default the pipeline's"),
+        typer.Option(help="float32, bfloat16, int8 or auto; by default the pipeline's"),
     ] = None,
     backend: Annotated[
         str | None,
