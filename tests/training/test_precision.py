@@ -18,7 +18,7 @@ from spacy_bertreg.training.precision import resolve_precision
 
 
 def test_wrong_precision(make_bert):
-    message = r"precision\s+at root: 'half' is not .*'float32', 'bfloat16', 'float16', 'auto'"
+    message = r"precision\s+at root: 'half' is not .*'float32', 'bfloat16', 'float16', 'int8', 'auto'"
     with pytest.raises(ValueError, match=message):
         make_bert(precision="half")
 
