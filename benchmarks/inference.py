@@ -19,7 +19,6 @@ to tokenizing and everything else.
 
 import argparse
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
 from spacy_bertreg.evaluation.metrics import METRICS
+from spacy_bertreg.layers.backends import is_installed
 
 OURS = "spacy-bertreg"
 WINDOWS = f"{OURS}, float32, all words in windows"
@@ -119,7 +119,7 @@ def main() -> None:
 
 def openvino_sides(args: Any, texts: list[str]) -> dict[str, Callable[[], list[float]]]:
     """RETURNS (dict[str, Callable]): Score the texts with OpenVINO, on a CPU where it is there."""
-    if args.gpu_id >= 0 or not find_spec("openvino"):
+    if args.gpu_id >= 0 or not is_installed():
         return {}
     paths = {"float32": args.pipeline, "bfloat16": args.pipeline, "int8": args.int8}
     return {

@@ -133,6 +133,29 @@ def read_out_of_fold(folder: Path) -> pd.DataFrame:
     return table.astype({"repeat": np.int64, "fold": np.int64})
 
 
+def models_of(table: pd.DataFrame) -> list[str]:
+    """List the models of a cross-validation's table of predictions."""
+    return [str(column) for column in table.columns if column not in DOCUMENT_COLUMNS]
+
+
+def choose_model(table: pd.DataFrame, model: str | None, folder: Path) -> str:
+    """Choose a model of a cross-validation.
+
+    table (DataFrame): Its predictions, as `read_out_of_fold` gives them.
+    model (str | None): The model's name; None if there is one only.
+    folder (Path): Where they are from, for the error.
+    RETURNS (str): Its name.
+    RAISES (ValueError): There is no such model, or there are several and none is named.
+    """
+    models = models_of(table)
+    if model is None and len(models) == 1:
+        return models[0]
+    if model is None or model not in models:
+        found = "No --model is named" if model is None else f"--model is {model!r}"
+        raise ValueError(f"{found}. Expected a model of {folder}: {', '.join(models)}.")
+    return model
+
+
 def read_settings(folder: Path) -> tuple[dict[str, Any], dict[tuple[str, int, int], int]]:
     """Read crossval.json.
 

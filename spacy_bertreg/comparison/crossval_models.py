@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..data.docbin import iterate_docs
 from ..evaluation.metrics import Floats
-from .crossval_files import DOCUMENT_COLUMNS, KEY, find_data, read_out_of_fold, read_settings
+from .crossval_files import KEY, find_data, models_of, read_out_of_fold, read_settings
 from .models import COSTS, LINE, MEAN, Model, Run, fit_line
 from .test_set import TestSet, make_test_set
 
@@ -57,7 +57,7 @@ def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
     table = read_out_of_fold(first)
     for folder in map(Path, folders[1:]):
         table = _join(table, read_out_of_fold(folder), first, folder)
-    names = [name for name in table.columns if name not in DOCUMENT_COLUMNS]
+    names = models_of(table)
     data = settings.get("data")
     for name in (MEAN, LINE):
         if name in names:
@@ -100,7 +100,7 @@ def read_crossval(folders: Sequence[str | Path]) -> CrossValidation:
 
 def _join(table: pd.DataFrame, other: pd.DataFrame, first: Path, folder: Path) -> pd.DataFrame:
     """Put another cross-validation's models beside those of the first."""
-    names = [name for name in other.columns if name not in DOCUMENT_COLUMNS]
+    names = models_of(other)
     if twice := [name for name in names if name in table]:
         raise ValueError(f"{first} and {folder} both have a model {twice[0]!r}. Expected one each.")
     joined = table.merge(other, on=KEY, how="outer", suffixes=("", " of other"), indicator=True)

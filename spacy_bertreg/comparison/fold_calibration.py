@@ -13,7 +13,7 @@ from ..evaluation.metrics import Floats
 from ..pipeline.regressor import Regressor
 from ..targets.intervals import Calibration
 from ..targets.predictions import Predictions
-from .crossval_files import DOCUMENT_COLUMNS, find_data, read_out_of_fold, read_settings
+from .crossval_files import choose_model, find_data, read_out_of_fold, read_settings
 
 
 def calibrate_from_folds(
@@ -83,24 +83,6 @@ def calibrate_from_folds(
     )
     n = table.groupby("target")["id"].nunique()
     return replace(calibration, n=tuple(int(n[target]) for target in component.targets))
-
-
-def choose_model(table: pd.DataFrame, model: str | None, folder: Path) -> str:
-    """Choose a model of a cross-validation.
-
-    table (DataFrame): Its predictions, as `read_out_of_fold` gives them.
-    model (str | None): The model's name; None if there is one only.
-    folder (Path): Where they are from, for the error.
-    RETURNS (str): Its name.
-    RAISES (ValueError): There is no such model, or there are several and none is named.
-    """
-    models = [column for column in table.columns if column not in DOCUMENT_COLUMNS]
-    if model is None and len(models) == 1:
-        return str(models[0])
-    if model is None or model not in models:
-        found = "no --model is named" if model is None else f"--model is {model!r}"
-        raise ValueError(f"{found}. Expected a model of {folder}: {', '.join(models)}.")
-    return model
 
 
 def age_weights(times: list[str | None], half_life: float, path: str) -> Floats:

@@ -11,9 +11,8 @@ from ..evaluation.metrics import Floats
 from ..pipeline.regressor import Regressor
 from ..targets.cv_plus import cv_plus_intervals
 from ..targets.transforms import LARGEST_EXPONENT, Bounds, check_range, invert, transform
-from .crossval_files import read_out_of_fold, read_settings
+from .crossval_files import choose_model, read_out_of_fold, read_settings
 from .crossval_kept import find_models
-from .fold_calibration import choose_model
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..comparison.crossval_files import DOCUMENT_COLUMNS, read_out_of_fold
+from ..comparison.crossval_files import choose_model, read_out_of_fold
 from ..data.tables.columns import (
     check_cells,
     check_columns,
@@ -134,11 +134,6 @@ def gather_documents(
     return documents
 
 
-def models_of(table: pd.DataFrame) -> list[str]:
-    """List the models of a cross-validation's table."""
-    return [column for column in table.columns if column not in DOCUMENT_COLUMNS]
-
-
 def _use_folds(
     documents: Documents,
     ids: pd.Index,
@@ -152,12 +147,7 @@ def _use_folds(
         path, table = Path("The cross-validation"), folds
     else:
         path, table = Path(folds), read_out_of_fold(Path(folds))
-    models = models_of(table)
-    if model is None and len(models) == 1:
-        model = models[0]
-    if model not in models:
-        found = "no --model is named" if model is None else f"--model is {model!r}"
-        raise ValueError(f"{found}. Expected a model of {path}: {', '.join(models)}.")
+    model = choose_model(table, model, path)
     if predicted not in set(table["target"]):
         raise ValueError(
             f"{path} has no predictions of {predicted!r}, but of "

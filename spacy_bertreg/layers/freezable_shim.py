@@ -17,11 +17,12 @@ from ..training.model_blocks import find_blocks, takes_segments
 from ..training.optimizer import EncoderOptimizer
 from ..training.precision import Precision, resolve_precision
 from .adapters import add_adapters, merged_when_saved
+from .backends import Backend
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
 from .half_weights import store_in_bfloat16
 from .int8 import Int8Ranges
-from .openvino_encoder import Backend, OpenVinoEncoder
+from .openvino_encoder import OpenVinoEncoder
 from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
 

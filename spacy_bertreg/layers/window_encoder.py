@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from thinc.api import ArgsKwargs
 
 from ..training.precision import resolve_precision
-from .openvino_encoder import Encode, torch_on_one_thread, uses_openvino
+from .backends import uses_openvino
+from .openvino_encoder import Encode, torch_on_one_thread
 from .packing import can_pack, pack, packed_inputs
 from .windows import Ints, Window, model_inputs, padding_position, pieces_limit
 

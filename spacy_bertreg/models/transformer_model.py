@@ -16,10 +16,10 @@ from spacy_transformers.layers.transformer_model import (
 from spacy_transformers.span_getters import get_strided_spans
 from thinc.api import Model
 
+from ..layers.backends import Backend, check_backend
 from ..layers.encoding_cache import EncodingCache
 from ..layers.forks import use_one_thread_in_fork
 from ..layers.freezable_shim import FreezableShim
-from ..layers.openvino_encoder import Backend, check_backend
 from ..layers.outputs import learn, predict
 from ..layers.pretrained import EncoderConfig, EncoderTokenizer
 from ..training.freezing import check_freeze

@@ -11,8 +11,8 @@ from ..comparison.calibrate import calibrate_component, check_output, write_pipe
 from ..comparison.test_set import read_docs
 from ..data.corpus import Corpus_v1
 from ..data.files import check_folder
+from ..layers.backends import check_backend
 from ..layers.int8 import Int8Ranges
-from ..layers.openvino_encoder import check_backend
 from ..layers.windows import model_inputs, tokenize
 from ..pipeline.regressor import Regressor, find_regressors
 from ..scoring.loading import import_code, load_pipeline

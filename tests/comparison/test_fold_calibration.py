@@ -112,7 +112,7 @@ def test_new_documents_by_age(pipeline, folder, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "no --model is named. Expected a model of .*: bert, other"),
+        ({}, "No --model is named. Expected a model of .*: bert, other"),
         ({"model": "full"}, "--model is 'full'. Expected a model of .*: bert, other"),
         ({"model": "bert", "method": "quantiles"}, "method is 'quantiles'. Expected plain"),
         ({"model": "bert", "level": 0.99}, "50 documents .* too few for intervals of level 0.99"),

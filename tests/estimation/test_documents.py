@@ -71,7 +71,7 @@ def test_predictions_of_repeats_are_averaged(tables):
 def test_a_model_is_chosen_by_name(tables):
     scored, coded, folds = tables
     two = folds.assign(bert=folds["gold"])
-    with pytest.raises(ValueError, match="no --model is named. Expected .*: dictionary, bert"):
+    with pytest.raises(ValueError, match="No --model is named. Expected .*: dictionary, bert"):
         run(scored, coded=coded, folds=two)
     with pytest.raises(ValueError, match="--model is 'x'. Expected"):
         run(scored, coded=coded, folds=two, model="x")

@@ -6,10 +6,10 @@ import torch
 from conftest import train
 from transformers import BertConfig, BertModel
 
-from spacy_bertreg.layers import int8, openvino_encoder
+from spacy_bertreg.layers import backends, int8
+from spacy_bertreg.layers.backends import check_backend, uses_openvino
 from spacy_bertreg.layers.half_weights import round_weights
 from spacy_bertreg.layers.int8 import Int8Ranges, hash_weights
-from spacy_bertreg.layers.openvino_encoder import check_backend, uses_openvino
 from spacy_bertreg.training.precision import resolve_precision
 
 PRECISION = "components.transformer.model.precision"
@@ -126,7 +126,7 @@ def test_what_int8_takes(monkeypatch):
     assert resolve_precision("int8", "cpu") is None
     with pytest.raises(ValueError, match="precision is 'int8' .* on the device 'cuda'. Expected"):
         resolve_precision("int8", "cuda")
-    monkeypatch.setattr(openvino_encoder, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"precision is 'int8'.*'spacy-bertreg\[int8\]'.*float32"):
         check_backend("torch", "int8")
 

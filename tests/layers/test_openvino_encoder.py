@@ -13,8 +13,8 @@ import spacy
 import torch
 from conftest import train
 
-from spacy_bertreg.layers import openvino_encoder, window_encoder
-from spacy_bertreg.layers.openvino_encoder import check_backend, uses_openvino
+from spacy_bertreg.layers import backends, openvino_encoder, window_encoder
+from spacy_bertreg.layers.backends import check_backend, uses_openvino
 from spacy_bertreg.training.optimizer import AdamW_v1
 
 needs_openvino = pytest.mark.skipif(not find_spec("openvino"), reason="needs OpenVINO")
@@ -47,7 +47,7 @@ def test_a_wrong_backend_is_named(make_bert):
 
 
 def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.setattr(openvino_encoder, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"backend is 'openvino'.*'spacy-bertreg\[openvino\]'"):
         check_backend("openvino")
     assert check_backend("auto") == "auto"
@@ -55,7 +55,7 @@ def test_a_missing_extra_is_named(monkeypatch):
 
 
 def test_auto_takes_openvino_where_it_gains(monkeypatch):
-    monkeypatch.setattr(openvino_encoder, "find_spec", lambda name: True)
+    monkeypatch.setattr(backends, "find_spec", lambda name: True)
     for processor, gains in (("AVX512", True), ("AVX2", False), ("SVE256", False)):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=processor: found)
         assert uses_openvino("auto", "cpu") == gains

@@ -191,7 +191,7 @@ def change(name, **changes):
         (None, {"model": "full"}, "--model is 'full'. Expected a model of .*cv: dict"),
         (None, {"level": 1.5}, "The level is 1.5. Expected a number between 0 and 1"),
         (None, {"level": 0.98}, "cv, target 'mood': 40 labelled documents are too few .* 49 or"),
-        (change("predictions.csv", other=1.0), {}, "no --model is named. .*cv: dict, other"),
+        (change("predictions.csv", other=1.0), {}, "No --model is named. .*cv: dict, other"),
         (change("predictions.csv", other=1.0), {"model": "other"}, "has no models of 'other'"),
         (change("predictions.csv", dict=np.nan), {}, "predictions of 'deaths' by 'dict' are not"),
         (change("predictions.csv", mood="fury"), {}, "no predictions of 'mood'"),

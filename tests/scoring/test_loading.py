@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from spacy_bertreg.layers import openvino_encoder
+from spacy_bertreg.layers import backends
 from spacy_bertreg.scoring.loading import load_pipeline
 from spacy_bertreg.scoring.score import score_file
 
@@ -81,7 +81,7 @@ def test_a_backend_is_checked(bert, pipeline, monkeypatch):
     config.write_text(config.read_text().replace('backend = "torch"\n', ""))
     loaded = load_pipeline(bert, "bfloat16", "auto").config["components"]["transformer"]["model"]
     assert (loaded["precision"], loaded["backend"]) == ("bfloat16", "auto")
-    monkeypatch.setattr(openvino_encoder, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"backend is 'openvino'.*'spacy-bertreg\[openvino\]'"):
         load_pipeline(bert, backend="openvino")
 
