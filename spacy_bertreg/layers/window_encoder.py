@@ -6,7 +6,7 @@ shapes: tensors of ever new sizes fragment the memory, so that the process keeps
 bfloat16 oneDNN prepares and keeps a program for each number of word pieces.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ PIECES_AT_ONCE = {"cpu": 1024, "cuda": 32768}
 # Cost of starting a part, as the number of word pieces that take the same time.
 STARTING = {"cpu": 48, "cuda": 2048}
 # A part has 1, 2, 3, 4, 6, 8, 12, 16, 24, ... windows.
-SIZES = np.array([1, *(m << e for e in range(20) for m in (2, 3))], dtype=np.int64)
+SIZES = [1, *(m << e for e in range(20) for m in (2, 3))]
 # In bfloat16, the number of word pieces in parts with less than 512 is a multiple of 16.
 SMALL_PART, GRID = 512, 16
 
@@ -79,25 +79,49 @@ def cut_into_parts(
     """
     most, starting = PIECES_AT_ONCE.get(device, 32768), STARTING.get(device, 2048)
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]))
-    lengths = np.array([len(windows[i]) for i in order], dtype=np.int64)
-    # For the first n windows: the least cost, and size and padded length of their last part.
-    costs, last = np.zeros(len(order) + 1, dtype=np.int64), [(0, 0)]
+    lengths = [len(windows[i]) for i in order]
+    padded = _padded_by_length(set(lengths), len(order), most, limit, few_shapes)
+    # For the first n windows: the least cost, and the size of their last part.
+    costs, last = [0], [0]
     for end in range(1, len(order) + 1):
-        sizes = SIZES[: np.searchsorted(SIZES, end, side="right")]
-        padded = np.minimum(padded_lengths(sizes, lengths[end - sizes], few_shapes), limit)
-        pieces = padded * sizes
-        n_fitting = max(1, int(np.searchsorted(pieces, most, side="right")))
-        totals = (costs[end - sizes] + pieces)[:n_fitting]
-        best = int(totals.argmin())
-        costs[end] = totals[best] + starting
-        last.append((int(sizes[best]), int(padded[best])))
+        cost, size = min(
+            (costs[end - size] + size * padded[lengths[end - size]][size], size)
+            # Shorter windows fit into larger parts.
+            for size in padded[lengths[end - 1]]
+            if size <= end and size in padded[lengths[end - size]]
+        )
+        costs.append(cost + starting)
+        last.append(size)
     parts: list[Part] = []
     end = len(order)
     while end:
-        size, n_pieces = last[end]
-        parts.append(Part(order[end - size : end], n_pieces))
-        end -= size
+        begin = end - last[end]
+        parts.append(Part(order[begin:end], padded[lengths[begin]][last[end]]))
+        end = begin
     return parts[::-1]
+
+
+def _padded_by_length(
+    lengths: Iterable[int], n_windows: int, most: int, limit: int, few_shapes: bool
+) -> dict[int, dict[int, int]]:
+    """Find the lengths that parts are padded to.
+
+    lengths (Iterable[int]): Lengths of the longest window.
+    n_windows (int): Most windows in a part.
+    most (int): Most word pieces in a part of more than one window.
+    limit (int): Length that windows may be padded to.
+    few_shapes (bool): See `padded_lengths`.
+    RETURNS (dict[int, dict[int, int]]): For each length, padded lengths by the part's size, as long
+        as parts have at most `most` word pieces.
+    """
+    sizes = np.array([size for size in SIZES if size <= n_windows], dtype=np.int64)
+    found = {}
+    for length in lengths:
+        padded = np.minimum(padded_lengths(sizes, np.full_like(sizes, length), few_shapes), limit)
+        n_fitting = max(1, int(np.searchsorted(padded * sizes, most, side="right")))
+        fitting = sizes[:n_fitting].tolist(), padded[:n_fitting].tolist()
+        found[length] = dict(zip(*fitting, strict=True))
+    return found
 
 
 def read(model: Any, windows: Sequence[Window], take: Callable) -> None:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,11 @@ def tokenize(model: Any, spans: list[list[Span]]) -> list[list[Window]]:
         ranges = _tokens_by_offsets(flat, data["offset_mapping"])
     else:
         ranges = map(partial(_tokens_by_text, tokenizer), flat, data["input_ids"])
-    type_ids = data.get("token_type_ids", [None] * len(flat))
+    ids = _arrays(data["input_ids"])
+    type_ids = _arrays(data["token_type_ids"]) if "token_type_ids" in data else [None] * len(flat)
     windows = (
-        Window(np.array(ids), None if types is None else np.array(types), *ends, len(span.doc))
-        for span, ids, types, ends in zip(flat, data["input_ids"], type_ids, ranges, strict=True)
+        Window(pieces, types, *ends, len(span.doc))
+        for span, pieces, types, ends in zip(flat, ids, type_ids, ranges, strict=True)
     )
     return [[next(windows) for _ in doc_spans] for doc_spans in spans]
 
@@ -113,24 +115,46 @@ def padding_position(transformer: Any) -> int | None:
     return None
 
 
+def _arrays(rows: Sequence[Sequence[int]]) -> list[Ints]:
+    """Convert rows of different lengths to arrays, all at once."""
+    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum()))
+    return _split(flat, lengths)
+
+
+def _split(flat: Ints, lengths: Ints) -> list[Ints]:
+    edges = [0, *lengths.cumsum().tolist()]
+    return [flat[begin:end] for begin, end in pairwise(edges)]
+
+
 def _tokens_by_offsets(spans: list[Span], offsets: list[Any]) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Find the first and the last token of each word piece from its place in the window's text.
 
     spans (list[Span]): The windows.
     offsets (list): For each window, start and end of each word piece in its text.
-    YIELDS (tuple[ndarray, ndarray, ndarray]): First and last tokens and no gaps, for each window.
+    RETURNS (Iterator[tuple[ndarray, ndarray, ndarray]]): First and last tokens and no gaps, for
+        each window.
     """
-    bounds: dict[int, Ints] = {}
-    for span, pieces in zip(spans, offsets, strict=True):
-        if id(span.doc) not in bounds:
-            starts, lengths = span.doc.to_array([IDX, LENGTH]).astype(np.int64).T
-            bounds[id(span.doc)] = np.stack([starts, starts + lengths])
-        starts, ends = bounds[id(span.doc)][:, span.start : span.end]
-        begin, end = span.start_char + np.array(pieces, dtype=np.int64).reshape(-1, 2).T
-        first = span.start + np.searchsorted(ends, begin, side="right")
-        last = span.start + np.searchsorted(starts, end, side="left") - 1
-        # Special tokens begin and end at the same place.
-        yield first, np.where(end > begin, last, first - 1), np.zeros(0, dtype=np.int64)
+    docs = {id(span.doc): span.doc for span in spans}
+    arrays = {key: doc.to_array([IDX, LENGTH]).astype(np.int64) for key, doc in docs.items()}
+    tokens = [arrays[id(span.doc)][span.start : span.end] for span in spans]
+    n_tokens, n_pieces = (np.array([len(row) for row in rows]) for rows in (tokens, offsets))
+    # As if all windows stood one behind the other in one text, so that one search finds all.
+    shifts = np.array([0, *(rows[-1].sum() + 2 for rows in tokens[:-1])]).cumsum()
+    starts, lengths = np.concatenate(tokens).T
+    starts = starts + np.repeat(shifts, n_tokens)
+    pairs = chain.from_iterable(chain.from_iterable(offsets))
+    places = np.fromiter(pairs, np.int64, 2 * int(n_pieces.sum())).reshape(-1, 2)
+    in_doc = shifts + [span.start_char for span in spans]
+    begin, end = (places + np.repeat(in_doc, n_pieces)[:, None]).T
+    before = np.array([span.start for span in spans]) - (n_tokens.cumsum() - n_tokens)
+    before = np.repeat(before, n_pieces)
+    first = before + np.searchsorted(starts + lengths, begin, side="right")
+    last = before + np.searchsorted(starts, end, side="left") - 1
+    # Special tokens begin and end at the same place.
+    last = np.where(end > begin, last, first - 1)
+    no_gaps = repeat(np.zeros(0, dtype=np.int64))
+    return zip(_split(first, n_pieces), _split(last, n_pieces), no_gaps, strict=False)
 
 
 def _tokens_by_text(tokenizer: Any, span: Span, ids: list[int]) -> tuple[Ints, Ints, Ints]:

@@ -41,18 +41,24 @@ def TransformerListener_v1(
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Floats2d, Callable]:
     listener: Any
     listener, pool = model.layers
-    batch_id = listener.get_batch_id(docs)
     if is_train:
         outputs, backprop_listener = listener(docs, is_train)
-    elif docs and all(doc._.trf_data is None for doc in docs) and listener.last[0] == batch_id:
+    elif _were_updated_last(listener, docs):
         # `spacy debug model` predicts for the documents of the last update, without a transformer.
         return listener.last[1], lambda d_vectors: []
     else:
         outputs, backprop_listener = _get_outputs(listener, docs), lambda d_outputs: []
     vectors, backprop_pool = pool(outputs, is_train)
     if is_train:
-        listener.last = batch_id, vectors
+        listener.last = listener.get_batch_id(docs), vectors
     return vectors, lambda d_vectors: backprop_listener(backprop_pool(d_vectors))
+
+
+def _were_updated_last(listener: Any, docs: list[Doc]) -> bool:
+    """Tell whether these are the documents of the last update, which no transformer has read since.
+    Their id takes long, so it comes last."""
+    is_unread = bool(docs) and all(doc._.trf_data is None for doc in docs)
+    return is_unread and listener.last[0] == listener.get_batch_id(docs)
 
 
 def _get_outputs(listener: Any, docs: list[Doc]) -> list[TransformerData]:
