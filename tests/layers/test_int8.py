@@ -10,6 +10,7 @@ from spacy_bertreg.layers import backends, int8
 from spacy_bertreg.layers.backends import check_backend, uses_openvino
 from spacy_bertreg.layers.half_weights import round_weights
 from spacy_bertreg.layers.int8 import Int8Ranges, hash_weights
+from spacy_bertreg.training import precision
 from spacy_bertreg.training.precision import resolve_precision
 
 PRECISION = "components.transformer.model.precision"
@@ -129,6 +130,23 @@ def test_what_int8_takes(monkeypatch):
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"precision is 'int8'.*'spacy-bertreg\[int8\]'.*float32"):
         check_backend("torch", "int8")
+
+
+@pytest.mark.parametrize(("is_fast", "expected"), [(True, torch.bfloat16), (False, None)])
+def test_what_is_not_in_int8_is_as_fast_as_the_processor_can(
+    make_bert, make_examples, monkeypatch, is_fast, expected
+):
+    pytest.importorskip("openvino")
+    nlp = make_bert(precision="int8")
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    monkeypatch.setattr(precision, "_has_fast_bfloat16", lambda device: is_fast)
+    monkeypatch.setattr(shim, "get_int8_ranges", lambda: Int8Ranges("", {}))
+    seen = []
+    monkeypatch.setattr(shim.openvino, "prepare", lambda *args, **kwargs: seen.append(args[2]))
+    nlp("Calm.")
+    assert seen == [expected]
 
 
 def test_a_transformer_that_is_not_quantized(make_bert, make_examples):
