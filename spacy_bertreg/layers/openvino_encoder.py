@@ -96,8 +96,8 @@ class OpenVinoEncoder:
 
         transformer (PreTrainedModel): A Hugging Face model on the CPU.
         names (Sequence[str]): Names of its inputs.
-        precision (dtype | None): Type of matrix products, or of those that are not in int8; None for
-            float32.
+        precision (dtype | None): Type of matrix products, or of those that are not in int8; None
+            for float32.
         required (bool): Whether to raise an error if it can't be converted, and not to warn.
         int8 (Int8Ranges | None): What it takes to compute in int8; None not to.
         RETURNS (Callable | None): Computes last hidden states, shape (windows, word pieces, width),
