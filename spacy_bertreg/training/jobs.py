@@ -40,6 +40,7 @@ class Job:
     docs (dict[str, Sequence[Doc]]): Documents for `paths.train` and `paths.dev`, under "train" and
         "dev"; empty for those that the config names.
     title (str): Its title in messages; by default its name.
+    needs (tuple[str, ...]): Names of trainings whose pipelines it reads, see `train_resumably`.
     """
 
     name: str
@@ -49,10 +50,11 @@ class Job:
     epochs: int | None = None
     docs: dict[str, Sequence[Doc]] = field(default_factory=dict)
     title: str = ""
+    needs: tuple[str, ...] = ()
 
 
 def train_all(
-    jobs: Iterable[Job],
+    jobs: Iterable[Job | None],
     root: Path,
     *,
     gpu_id: int = -1,
@@ -62,7 +64,8 @@ def train_all(
 ) -> Iterator[tuple[Job, Path]]:
     """Train models, each in a folder of its own.
 
-    jobs (Iterable[Job]): The trainings. The next is taken when there is room for it.
+    jobs (Iterable[Job | None]): The trainings. The next is taken when there is room for it; None
+        if it has to wait until another is done.
     root (Path): Where their folders are made. Files that are already in these are deleted.
     gpu_id (int): GPU, or -1 for the CPU.
     code (Path | None): Python file that Ray's workers import first; here it has been imported.
@@ -81,8 +84,11 @@ def train_all(
 
         done = {}
 
-        def commands() -> Iterator[tuple[str, list[str]]]:
+        def commands() -> Iterator[tuple[str, list[str]] | None]:
             for job in jobs:
+                if job is None:
+                    yield None
+                    continue
                 folder, settings = _prepare(job, root)
                 done[job.name] = job, folder
                 yield job.name, _command(job.config.resolve(), folder, settings, gpu_id, code)
@@ -91,6 +97,9 @@ def train_all(
             yield done.pop(name)
         return
     for job in jobs:
+        if job is None:
+            # There is no other that it could wait for.
+            return
         with _silence() if silent else nullcontext():
             folder, settings = _prepare(job, root)
             train_config(job.config, folder, gpu_id, settings)

@@ -18,12 +18,12 @@ SHOWN = 2000
 
 
 def run_on_ray(
-    commands: Iterable[tuple[Key, list[str]]], *, use_gpu: bool, silent: bool = False
+    commands: Iterable[tuple[Key, list[str]] | None], *, use_gpu: bool, silent: bool = False
 ) -> Iterator[Key]:
     """Run commands as tasks of Ray, each with one GPU, or as many cores as torch uses here.
 
-    commands (Iterable[tuple[Key, list[str]]]): Key and command of each training. The next is taken
-        when there is room for it.
+    commands (Iterable[tuple[Key, list[str]] | None]): Key and command of each training. The next is
+        taken when there is room for it; None if it has to wait until another is done.
     use_gpu (bool): Whether each training takes a GPU.
     silent (bool): Whether to hide what trainings print, unless one fails.
     YIELDS (Key): The key of each command, as soon as it is done.
@@ -42,6 +42,7 @@ def run_on_ray(
     tasks: dict[ray.ObjectRef, Key] = {}
     try:
         while True:
+            # None is also the end; either way, wait for one that runs.
             while len(tasks) < most and (command := next(remaining, None)) is not None:
                 task = remote.remote(command[1], os.getcwd(), n_threads, silent)
                 tasks[task] = command[0]

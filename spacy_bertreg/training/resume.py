@@ -2,7 +2,8 @@
 
 FOLDER/settings.json says what the run is. FOLDER/NAME.json is the result of a training that is
 done, and FOLDER/NAME.model its pipeline, if that is to be kept. FOLDER/NAME holds a training that
-is under way: its documents and pipelines, which are deleted when the result is there.
+is under way: its documents and pipelines, which are deleted when the result is there. A pipeline
+that other trainings read is kept until these are done.
 """
 
 import gc
@@ -33,11 +34,13 @@ def train_resumably(
 ) -> dict[str, Any]:
     """Train models silently, and keep a result of each.
 
-    jobs (Sequence[Job]): The trainings, with different names.
+    jobs (Sequence[Job]): The trainings, with different names. One that needs the pipeline of
+        another, as `kept_model` names it, comes behind that.
     finish (Callable): Gets a job and its model-best, and returns what JSON can hold.
     folder (Path): Folder of the results: new, empty, or of a run that was killed.
     settings (Mapping[str, Any]): All that the results depend on.
-    known (Mapping[str, Any] | None): Results by the jobs' names that are there already.
+    known (Mapping[str, Any] | None): Results by the jobs' names that are there already. A training
+        whose pipeline is needed, and is not there, is done again.
     keep_models (bool): Whether each model-best is kept, as `kept_model` names it, until `clear`.
         Trainings that an earlier run finished without keeping theirs are done again.
     gpu_id (int), code (Path | None), engine (str): See `train_all`.
@@ -53,32 +56,48 @@ def train_resumably(
         if (folder / f"{job.name}.json").is_file()
         and (not keep_models or kept_model(folder, job.name).is_dir())
     }
+    # Those that are needed by what they need, too, as these come first.
+    for job in reversed(jobs):
+        for name in job.needs if job.name not in done else ():
+            if not kept_model(folder, name).is_dir():
+                done.pop(name, None)
+    needed = {name for job in jobs if job.name not in done for name in job.needs}
     tell = on_progress or (lambda line: None)
     if done:
         tell(f"continuing after {len(done)} of {len(jobs)} trainings")
 
     title = ""
 
-    def announce() -> Iterator[Job]:
+    def announce() -> Iterator[Job | None]:
         nonlocal title
-        for number, job in enumerate(jobs, start=1):
-            if job.name not in done:
-                title = f"training {number} of {len(jobs)}: {job.title or job.name}"
-                tell(title)
-                # As one without its model: the result must be that of the model that is kept.
-                (folder / f"{job.name}.json").unlink(missing_ok=True)
-                shutil.rmtree(kept_model(folder, job.name), ignore_errors=True)
-                yield job
+        waiting = [(n, job) for n, job in enumerate(jobs, start=1) if job.name not in done]
+        while waiting:
+            ready = next((pair for pair in waiting if done.keys() >= set(pair[1].needs)), None)
+            if ready is None:
+                yield None
+                continue
+            waiting.remove(ready)
+            number, job = ready
+            title = f"training {number} of {len(jobs)}: {job.title or job.name}"
+            tell(title)
+            # As one without its model: the result must be that of the model that is kept.
+            (folder / f"{job.name}.json").unlink(missing_ok=True)
+            shutil.rmtree(kept_model(folder, job.name), ignore_errors=True)
+            yield job
 
     trainings = train_all(announce(), folder, gpu_id=gpu_id, code=code, engine=engine, silent=True)
     try:
         for job, trained in trainings:
             result = finish(job, trained / "model-best")
-            if keep_models:
+            if keep_models or job.name in needed:
                 (trained / "model-best").rename(kept_model(folder, job.name))
             _write_json(folder / f"{job.name}.json", result)
             done[job.name] = _read_json(folder / f"{job.name}.json")
             shutil.rmtree(trained)
+            if not keep_models:
+                still = {name for other in jobs if other.name not in done for name in other.needs}
+                for name in set(job.needs) - still:
+                    _delete_model(folder, name)
             # Pipelines refer to themselves: without this, several would be in memory.
             gc.collect()
     except Exception as error:  # spaCy's, torch's, and of the user's own functions
@@ -94,6 +113,13 @@ def train_resumably(
 def kept_model(folder: Path, name: str) -> Path:
     """Name the folder of a pipeline that `train_resumably` keeps for a job."""
     return folder / f"{name}.model"
+
+
+def _delete_model(folder: Path, name: str) -> None:
+    """Delete a kept pipeline; if we are killed, no half of one looks like a pipeline."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    kept_model(folder, name).rename(folder / name)
+    shutil.rmtree(folder / name)
 
 
 def is_ours(folder: Path) -> bool:
