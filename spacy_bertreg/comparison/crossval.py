@@ -8,16 +8,12 @@ from typing import Any
 import pandas as pd
 from spacy.tokens import Doc
 
-from ..data.annotations import TARGETS
 from ..data.files import locked
-from ..data.folds import make_folds
-from ..data.splits import first_ids
-from ..training.jobs import Job, check_engine, check_seeds
+from ..training.jobs import Job, check_engine
 from ..training.overrides import overrides_by_config
 from ..training.resume import clear, holds_run, train_resumably
 from .crossval_files import (
     FOLDS,
-    PARTS,
     check_crossval_folder,
     find_data,
     read_finished,
@@ -31,10 +27,12 @@ from .crossval_kept import (
     move_models,
     paths_of,
 )
+from .crossval_plan import make_jobs, plan_trainings, seeds_of_repeats
 from .crossval_predict import predict_fold
 from .crossval_reuse import find_reusable
 from .crossval_run import describe_run
-from .crossval_trainings import Training, check_names, predictions_table, score_trainings
+from .crossval_teachers import check_unlabelled
+from .crossval_trainings import check_names, predictions_table, score_trainings
 from .test_set import TestSet, make_test_set, read_docs
 
 
@@ -76,7 +74,8 @@ def cross_validate(
     dev (float): Share of a fold's training documents that chooses the best epoch.
     epochs (int | None): How often to go over the training documents, for models that learn by
         steps; None for the steps in the configs.
-    overrides (Mapping[str, Any] | None): Settings by dotted name, see `overrides_by_config`.
+    overrides (Mapping[str, Any] | None): Settings by dotted name, see `overrides_by_config`. A
+        teacher that is named as one of the models is that model, trained in the same fold.
     gpu_id (int), code (str | Path | None), engine (str): See `train_all`.
     keep_models (bool): Whether to keep the trained pipelines, in `output`/models. Predictions are
         the same. Trainings that an earlier run has finished there without keeping their pipelines
@@ -119,17 +118,18 @@ def cross_validate(
     if epochs is not None and epochs < 1:
         raise ValueError(f"epochs is {epochs}. Expected 1 or more.")
     check_crossval_folder(output, [*files, *paths.values()])
-    seeds = _seeds_of_repeats(seeds, repeats)
+    seeds = seeds_of_repeats(seeds, repeats)
     chosen = overrides_by_config(paths, overrides or {})
     docs = [doc for file in files for doc in read_docs(file)]
     documents = make_test_set(docs, str(data))
     by = by or ("group" if documents.unit == "group" else "target")
-    trainings = _plan(docs, documents, list(paths), folds, seeds, by, dev)
+    trainings = plan_trainings(docs, documents, list(paths), folds, seeds, by, dev)
     run = describe_run(
         Path(data),
         files,
         paths,
         chosen,
+        targets=list(map(str, documents.gold.columns)),
         code=None if code is None else Path(code),
         overrides=dict(overrides or {}),
         k=folds,
@@ -140,18 +140,6 @@ def cross_validate(
         seeds=list(seeds),
         n_documents=len(docs),
     )
-    jobs = [
-        Job(
-            training.name,
-            paths[training.model],
-            training.seed,
-            chosen[training.model],
-            epochs if run.learns_by_steps[training.model] else None,
-            {name: [docs[place] for place in getattr(training.parts, name)] for name in PARTS},
-            f"{training.model}, repeat {training.repeat}, fold {training.fold}",
-        )
-        for training in trainings
-    ]
     by_name = {training.name: training for training in trainings}
 
     def predict(job: Job, pipeline: Path) -> dict[str, list[float]]:
@@ -169,11 +157,14 @@ def cross_validate(
             return done
         if keep_models:
             check_places(place, trainings, kept)
+        check_unlabelled(run.configs, run.teachers, docs, trainings)
         if overwrite:
             clear(place / FOLDS)
         known = find_reusable(place, run, trainings, documents)
         if keep_models:
             known = {name: values for name, values in known.items() if name in whole}
+        at_hand = whole & set(known)
+        jobs = make_jobs(trainings, docs, run, paths, chosen, epochs, place, at_hand)
         results = train_resumably(
             jobs,
             predict,
@@ -198,55 +189,6 @@ def cross_validate(
         move_models(place / FOLDS, place, new)
         clear(place / FOLDS)
     return table
-
-
-def _seeds_of_repeats(seeds: Sequence[int], repeats: int) -> list[int]:
-    check_seeds(seeds)
-    if repeats < 1 or (repeats != 1 and len(seeds) not in (1, repeats)):
-        raise ValueError(
-            f"repeats is {repeats}, with {len(seeds)} seeds. Expected 1 or more, and a seed for "
-            "each repeat, or one for the first."
-        )
-    return list(seeds) if len(seeds) > 1 else list(range(seeds[0], seeds[0] + repeats))
-
-
-def _plan(
-    docs: Sequence[Doc],
-    documents: TestSet,
-    models: Sequence[str],
-    n_folds: int,
-    seeds: Sequence[int],
-    by: str,
-    dev: float,
-) -> list[Training]:
-    """List the trainings: all models of a fold, then the next fold."""
-    if by == "group" and documents.unit != "group":
-        raise ValueError(
-            "by is 'group', but the documents have no groups. Expected some, as `convert --group "
-            "COLUMN` writes them."
-        )
-    if not len(documents.gold.columns):
-        raise ValueError(
-            f"{documents.path} has no targets. Expected numbers in doc.cats or "
-            f"doc.user_data[{TARGETS!r}], as `convert` writes them."
-        )
-    groups = documents.groups if by == "group" else first_ids(documents.texts, documents.ids)
-    trainings = []
-    for repeat, seed in enumerate(seeds, start=1):
-        parts = make_folds(
-            by,
-            n_folds,
-            seed,
-            dev,
-            groups=groups,
-            values=documents.gold.iloc[:, 0].tolist(),
-            times=[doc.user_data.get("time") for doc in docs],
-            ids=documents.ids,
-        )
-        for place, fold in enumerate(parts):
-            for model in models:
-                trainings.append(Training(model, repeat, place + 1, seed * n_folds + place, fold))
-    return trainings
 
 
 def _group_names(docs: Sequence[Doc], documents: TestSet) -> list[str]:

@@ -14,6 +14,7 @@ from ..data.files import hash_file, hash_folder
 from ..training.epochs import learns_by_steps
 from ..training.jobs import load_config
 from .crossval_files import PARTS
+from .crossval_teachers import Teachers, find_teachers
 
 # Stand in a config for documents that are not chosen yet.
 MARKS = {f"paths.{name}": f"<{name}>" for name in PARTS}
@@ -31,11 +32,15 @@ class CrossvalRun:
     about (dict[str, Any]): Its settings, for crossval.json.
     identity (dict[str, Any]): All that its results depend on.
     learns_by_steps (dict[str, bool]): Whether a model does, by name.
+    configs (dict[str, Config]): The models' configs, interpolated.
+    teachers (Teachers): See `find_teachers`.
     """
 
     about: dict[str, Any]
     identity: dict[str, Any]
     learns_by_steps: dict[str, bool]
+    configs: dict[str, Config]
+    teachers: Teachers
 
 
 def describe_run(
@@ -44,6 +49,7 @@ def describe_run(
     configs: Mapping[str, Path],
     chosen: Mapping[str, Mapping[str, Any]],
     *,
+    targets: Sequence[str],
     code: Path | None,
     **settings: Any,
 ) -> CrossvalRun:
@@ -52,15 +58,22 @@ def describe_run(
     data (Path), files (Sequence[Path]): What was asked for, and what `find_data` found.
     configs (Mapping[str, Path]), chosen (Mapping): By model, its config and the settings that
         override it.
+    targets (Sequence[str]): The documents' targets.
     code (Path | None): Python file that is imported.
     **settings (Any): What else the results depend on, as it is to stand in crossval.json.
     RETURNS (CrossvalRun): The description.
-    RAISES (ValueError, OSError): A config can't be read, or does not learn from `paths.train`.
+    RAISES (ValueError, OSError): A config can't be read, does not learn from `paths.train`, or
+        names a teacher that can't be one.
     """
     read = {name: load_config(path, {**chosen[name], **MARKS}) for name, path in configs.items()}
     for name, config in read.items():
         _check_corpora(config, configs[name])
-    hashes = {name: _hash_config(config) for name, config in read.items()}
+    teachers = find_teachers(read, targets)
+    hashes: dict[str, str] = {}
+    for name, own in teachers.items():
+        # What a pupil learns depends on all that its teacher is, and not on what that is called.
+        marks = {key: f"<model {hashes[teacher]}>" for key, teacher in own.items()}
+        hashes[name] = _hash_config(_replace(read[name], marks))
     content = {file.name: hash_file(file) for file in files}
     versions = {name: version(name) for name in PACKAGES}
     about = {
@@ -81,7 +94,8 @@ def describe_run(
         **settings,
         **{f"the version of {name}": found for name, found in versions.items()},
     }
-    return CrossvalRun(about, identity, {n: learns_by_steps(c) for n, c in read.items()})
+    by_steps = {name: learns_by_steps(config) for name, config in read.items()}
+    return CrossvalRun(about, identity, by_steps, read, teachers)
 
 
 def config_key(model: str) -> str:
@@ -101,6 +115,18 @@ def _check_corpora(config: Config, path: Path) -> None:
                 f"{path}: [{corpus}] does not read ${{paths.{name}}}, so it would learn from other "
                 f"documents than those of a fold. Expected path = ${{paths.{name}}} there."
             )
+
+
+def _replace(config: Config, settings: Mapping[str, Any]) -> Config:
+    """Copy a config with other values of some settings, given by their dotted names."""
+    copy = config.copy()
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        section: Any = copy
+        for part in sections:
+            section = section[part]
+        section[name] = value
+    return copy
 
 
 def _hash_config(config: Config) -> str:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Training:
     def name(self) -> str:
         """A name for its files."""
         return f"{self.model}-repeat-{self.repeat}-fold-{self.fold}"
+
+    def of(self, model: str) -> "Training":
+        """Give that of another model in the same fold."""
+        return replace(self, model=model)
 
 
 def check_names(names: Iterable[str]) -> None:

@@ -188,8 +188,8 @@ class DictionaryRegressor(Regressor, Pipe):
         nlp (Language | None): The pipeline.
         lexicon to seed: See `FitSettings`.
         targets (Sequence[str] | None): Names of the targets; None for all that the examples have.
-        teacher (str | Path | None): A trained pipeline. The list is also learned from its
-            predictions for `unlabelled`.
+        teacher (str | Path | None): A trained pipeline, or, in a cross-validation, the name of one
+            of its models. The list is also learned from its predictions for `unlabelled`.
         unlabelled (str | Path | None): Texts without observed values, a .spacy file or a table.
         unlabelled_text (str): That table's column of texts.
         unlabelled_weight (float): How much such a text counts beside a training example.

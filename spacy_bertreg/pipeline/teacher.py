@@ -107,7 +107,7 @@ def pseudo_label(
     """
     if not settings.teacher:
         return None
-    teacher = _load(settings)
+    teacher = load_teacher(settings)
     keys = [_find_key(teacher, target, settings) for target in scale.targets]
     regressors = [r for r in find_regressors(teacher) if r.name in dict(keys)]
     texts, n_left_out = _read_texts(settings, regressors, labelled)
@@ -145,20 +145,30 @@ def pseudo_label(
     )
 
 
+def read_texts(settings: TeacherSettings, covariates: Sequence[str] = ()) -> list[UnlabelledText]:
+    """Read the texts that are to be labelled, all of them.
+
+    settings (TeacherSettings): Where they are.
+    covariates (Sequence[str]): Which a table must have.
+    RETURNS (list[UnlabelledText]): The texts.
+    RAISES (ValueError, FileNotFoundError): See `read_unlabelled`; the error names the setting.
+    """
+    try:
+        return read_unlabelled(str(settings.unlabelled), settings.text, covariates)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"unlabelled in {settings.where}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"unlabelled in {settings.where}: {error}") from error
+
+
 def _read_texts(
     settings: TeacherSettings, regressors: Sequence[Regressor], labelled: Sequence[Doc]
 ) -> tuple[list[UnlabelledText], int]:
     """Read the texts that are to be labelled, and count those that are left out."""
     named = dict.fromkeys(name for r in regressors for name in r.cfg["covariates"])
-    covariates = [name for name in named if name != LOG_LENGTH]
-    try:
-        found = read_unlabelled(str(settings.unlabelled), settings.text, covariates)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"unlabelled in {settings.where}: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"unlabelled in {settings.where}: {error}") from error
-    known = {_normalize(doc.text) for doc in labelled}
-    texts = [text for text in found if (words := _normalize(text.text)) and words not in known]
+    found = read_texts(settings, [name for name in named if name != LOG_LENGTH])
+    known = {normalize(doc.text) for doc in labelled}
+    texts = [text for text in found if (words := normalize(text.text)) and words not in known]
     if not texts:
         raise ValueError(
             f"All {len(found):,} texts of {settings.unlabelled}, unlabelled in {settings.where}, "
@@ -167,7 +177,8 @@ def _read_texts(
     return texts, len(found) - len(texts)
 
 
-def _load(settings: TeacherSettings) -> Language:
+def load_teacher(settings: TeacherSettings) -> Language:
+    """Load the teacher. Raise a ValueError that names the setting if that fails."""
     path = str(settings.teacher)
     best = Path(path) / "model-best"
     if not (Path(path) / "config.cfg").is_file() and best.is_dir():
@@ -231,5 +242,6 @@ def _predict(
     return np.array(rows, dtype=np.float64)
 
 
-def _normalize(text: str) -> str:
+def normalize(text: str) -> str:
+    """Make texts equal that differ only in white space."""
     return " ".join(text.split())
