@@ -218,7 +218,8 @@ def check_sizes(folder: Path) -> None:
 
 def check_suite(folder: Path) -> None:
     table = pd.read_csv(folder / "report/smoke/suite.csv").set_index("model")
-    assert list(table.index) == ["dictionary", "dictionary-best", "frozen", "full"]
+    models = ["dictionary", "dictionary-best", "frozen", "lora", "full", "distilled"]
+    assert list(table.index) == models
     assert (table["documents"] == 120).all()
     best = table["r2"].head(2).idxmax()
     assert table.loc["full", "best_dictionary"] == best

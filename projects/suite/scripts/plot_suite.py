@@ -160,6 +160,7 @@ def summarize(table: pd.DataFrame) -> str:
         ("full", "dictionary"),
         ("full", "frozen"),
         ("dictionary", "frozen"),
+        ("distilled", "dictionary"),
         ("full", "dictionary", "frozen"),
         ("full", "dictionary-best", "frozen"),
     ):
