@@ -383,7 +383,17 @@ def test_killed_ten_times(data, tmp_path):
 @pytest.mark.slow
 def test_ray_finds_the_same(data, tmp_path):
     pytest.importorskip("ray")
-    models = {"cnn": ROOT / "configs" / "tok2vec.cfg", "ridge": DICTIONARY}
+    # One learns from another in the same fold, and has to wait for it.
+    models = {"taught": DICTIONARY, "cnn": ROOT / "configs" / "tok2vec.cfg", "ridge": DICTIONARY}
+    known = {doc.text for doc in read_docs(data)}
+    texts = pd.read_csv(ROOT / "corpus" / "briefings.csv")["text"]
+    texts[~texts.isin(known)].head(30).to_csv(tmp_path / "unrated.csv", index=False)
+    section = "taught.initialize.components.dictionary_regressor"
+    teaching = {
+        f"{section}.learn": "elastic_net",
+        f"{section}.teacher": "cnn",
+        f"{section}.unlabelled": str(tmp_path / "unrated.csv"),
+    }
     frames = [
         cross_validate(
             data,
@@ -391,7 +401,7 @@ def test_ray_finds_the_same(data, tmp_path):
             tmp_path / engine,
             folds=2,
             epochs=1,
-            overrides=GIVEN,
+            overrides=GIVEN | teaching,
             engine=engine,
             keep_models=True,
         )
@@ -401,6 +411,6 @@ def test_ray_finds_the_same(data, tmp_path):
     for name in ("crossval.json", "predictions.csv"):
         assert (tmp_path / "local" / name).read_bytes() == (tmp_path / "ray" / name).read_bytes()
     about = json.loads((tmp_path / "ray" / "crossval.json").read_text())
-    assert len(about["models"]) == 4
+    assert len(about["models"]) == 6
     for path in about["models"]:
         assert spacy.load(tmp_path / "ray" / path).pipe_names
