@@ -45,14 +45,18 @@ def calibrate_from_folds(
     model = choose_model(table, model, folder)
     smeared = component.scale.residuals
     for i, target in enumerate(component.targets):
-        if target not in set(table["target"]):
-            raise ValueError(f"{folder} has no predictions of {target!r}, as {name!r} has.")
+        if table.loc[table["target"] == target, model].isna().all():
+            raise ValueError(
+                f"{folder} has no predictions of {target!r} by {model!r}, as {name!r} has."
+            )
         if component.scale.is_curved[i] and len(smeared) and len(smeared[i]):
             raise ValueError(
                 f"{name!r} smears its predictions of {target!r}, so that their errors on the "
                 "transformed scale are unknown. Expected smearing = false, or other documents in "
                 "place of --from."
             )
+    # Other models of the folder may predict more targets.
+    table = table[table["target"].isin(component.targets)]
     if table[model].isna().any():
         raise ValueError(f"{folder}: some predictions of {model!r} are not finite.")
     wide = table.pivot(index=["repeat", "id"], columns="target", values=["gold", model])

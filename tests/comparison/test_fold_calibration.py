@@ -80,6 +80,15 @@ def test_width_is_a_quantile_of_the_errors(pipeline, folder, nlp):
     assert again[["n", "width"]].equals(table[["n", "width"]])
 
 
+def test_a_target_that_another_model_predicts(pipeline, folder):
+    alone = calibrate(pipeline, folds=folder, model="bert")
+    table = pd.read_csv(folder / "predictions.csv")
+    more = table.assign(target="z", bert=np.nan)
+    more.loc[len(more)] = {**more.loc[0], "id": "of z alone"}
+    pd.concat([more, table]).to_csv(folder / "predictions.csv", index=False)
+    pd.testing.assert_frame_equal(calibrate(pipeline, folds=folder, model="bert"), alone)
+
+
 def test_the_latest_count_most(pipeline, folder):
     plain, late = (
         calibrate(pipeline, folds=folder, model="bert", level=0.6, half_life=half_life)["width"][0]
@@ -135,7 +144,10 @@ def test_unknown_targets_files_and_smearing(nlp, pipeline, folder, tmp_path):
         calibrate(pipeline, folds=folder, model="bert", half_life=3.0)
     table = pd.read_csv(folder / "predictions.csv")
     table.assign(target="z").to_csv(folder / "predictions.csv", index=False)
-    with pytest.raises(ValueError, match="has no predictions of 'y', as 'dictionary_regressor'"):
+    with pytest.raises(ValueError, match="has no predictions of 'y' by 'bert', as 'dictionary_"):
+        calibrate(pipeline, folds=folder, model="bert")
+    table.assign(bert=np.nan).to_csv(folder / "predictions.csv", index=False)
+    with pytest.raises(ValueError, match="has no predictions of 'y' by 'bert', as 'dictionary_"):
         calibrate(pipeline, folds=folder, model="bert")
     table.to_csv(folder / "predictions.csv", index=False)
     loaded = spacy.load(pipeline)
