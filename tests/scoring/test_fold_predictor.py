@@ -15,7 +15,7 @@ import spacy_bertreg
 import spacy_bertreg.cli
 from spacy_bertreg.comparison.crossval import cross_validate
 from spacy_bertreg.scoring import writer
-from spacy_bertreg.scoring.predictor import Predictor
+from spacy_bertreg.scoring.predictor import Predictor, PredictorSettings
 from spacy_bertreg.scoring.score import score_file
 
 DICTIONARY = ROOT / "configs" / "dictionary.cfg"
@@ -123,6 +123,18 @@ def test_a_file_is_the_same(folder, table, tmp_path):
     nlp.to_disk(folder / "models/dict/repeat-1-fold-2")
     again = spacy_bertreg.score_frame(folder, table)
     pd.testing.assert_frame_equal(again, spacy_bertreg.score_frame(folder, table))
+
+
+def test_a_worker_of_ray_gives_the_same(original, table):
+    """Without a cluster, which takes half a minute to start."""
+    ray_engine = pytest.importorskip("spacy_bertreg.scoring.ray_engine", exc_type=ImportError)
+    pa = pytest.importorskip("pyarrow")
+    worker = ray_engine.Worker(PredictorSettings(str(original), model="dict", level=0.8), ())
+    chunk = {"number": 3, "texts": TEXTS, "covariates": [[]] * len(TEXTS)}
+    found = worker(pa.Table.from_pylist([chunk], ray_engine.INPUT)).to_pylist()[0]
+    assert (found["number"], found["failed"]) == (3, [])
+    expected = spacy_bertreg.score_frame(original, table, level=0.8).drop(columns="text")
+    assert found["rows"] == expected.to_numpy().tolist()
 
 
 def test_a_stopped_job_goes_on_with_the_same_models(folder, table, tmp_path, monkeypatch):
