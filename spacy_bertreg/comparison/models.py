@@ -14,6 +14,7 @@ from spacy.language import Language
 
 from ..data.annotations import get_annotation
 from ..data.covariates import COVARIATES
+from ..data.docbin import iterate_docs
 from ..data.tables.kinds import TableOptions
 from ..data.text_length import any_length
 from ..evaluation.metrics import Floats
@@ -26,7 +27,7 @@ from ..training.freeze_report import get_freeze_report
 from .crossval_files import is_crossval
 from .facts import pipeline_facts
 from .prediction_files import is_table, read_predictions
-from .test_set import TestSet, count_words, read_docs
+from .test_set import TestSet, count_words
 
 # Names of the baselines.
 MEAN, LINE = "training mean", "line on log length"
@@ -233,11 +234,13 @@ def baselines(train: str | Path, test: TestSet, targets: Iterable[str]) -> list[
     RAISES (ValueError, FileNotFoundError): The training set can't be read, or has no values for a
         target.
     """
-    docs = read_docs(train)
-    log_length, test_length = np.log1p(count_words(docs)), np.log1p(test.lengths)
+    # One at a time: documents are much larger than their lengths and values.
+    docs = ((count_words([doc])[0], observed_values(doc)) for doc in iterate_docs(train))
+    lengths, values = zip(*docs, strict=True)
+    log_length, test_length = np.log1p(lengths), np.log1p(test.lengths)
     mean, line = {}, {}
     for target in targets:
-        gold = np.array([observed_values(d).get(target, np.nan) for d in docs], dtype=np.float64)
+        gold = np.array([own.get(target, np.nan) for own in values], dtype=np.float64)
         known = ~np.isnan(gold)
         if not known.any():
             raise ValueError(f"{train} has no values for {target!r}.")
