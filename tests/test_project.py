@@ -2,20 +2,17 @@
 
 import os
 import re
-import runpy
 import shutil
 import socket
 import subprocess
 import sys
-import traceback
-import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import srsly
-import weasel.cli.run
 from conftest import ROOT
+from forks import NO_NETWORK, run_project
 from weasel.util.config import load_project_config, substitute_project_variables
 
 FOLDERS = [".", *sorted(f"projects/{path.parent.name}" for path in ROOT.glob("projects/*/*.yml"))]
@@ -34,15 +31,6 @@ MADE = (
     *("assets", "corpus", "crossval", "training", "metrics", "report"),
     *("project.lock", "__pycache__"),
 )
-NO_NETWORK = """
-import socket
-
-def refuse(*args, **kwargs):
-    raise OSError("no network in this test")
-
-socket.socket.connect = refuse
-socket.getaddrinfo = refuse
-"""
 
 
 def normalize(folder: str, path: str) -> str:
@@ -134,23 +122,20 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / "corpus").mkdir()
     for table in (ROOT / "corpus").glob("*.csv"):
         shutil.copy(table, tmp_path / "corpus")
-    (tmp_path / "no-network").mkdir()
-    (tmp_path / "no-network" / "sitecustomize.py").write_text(NO_NETWORK)
     return tmp_path
 
 
 def run_smoke(copy: Path, *words: str) -> str:
-    path = os.pathsep.join([str(copy / "no-network"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-m", "spacy", "project", "run", "smoke", *words]
-    result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
 @pytest.mark.slow
-def test_smoke_runs_without_a_network_and_then_skips_what_is_done(copy):
-    assert "Skipping" not in run_smoke(copy)
+def test_smoke_runs_without_a_network_and_then_skips_what_is_done(copy, capsys):
+    run_project(copy, "smoke", before=NO_NETWORK)
+    assert "Skipping" not in capsys.readouterr().out
     scores = pd.read_csv(copy / "report" / "smoke" / "comparison.csv").set_index("model")
     assert list(scores.index)[:3] == ["dictionary", "frozen", "full"]
     assert (copy / "report" / "smoke" / "index.html").stat().st_size > 100_000
@@ -239,57 +224,24 @@ CHECKS = {
 }
 
 
-def run_in_fork(command: list[str], **kwargs: object) -> None:
-    """Run `python ARGUMENTS` in a process that has imported everything, without a network."""
-    pid = os.fork()
-    if not pid:
-        code: object = 1
-        try:
-            warnings.resetwarnings()
-            exec(NO_NETWORK, {})  # noqa: S102 - it is ours
-            code = run_main(command[1:])
-        except SystemExit as end:
-            code = end.code
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code if isinstance(code, int) else bool(code))
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, command
-
-
-def run_main(words: list[str]) -> int:
-    if words[:2] == ["-m", "spacy"]:
-        sys.argv = words[1:]
-        runpy.run_module("spacy", run_name="__main__")
-    else:
-        sys.argv = words
-        sys.path.insert(0, str(Path(words[0]).parent))
-        runpy.run_path(words[0], run_name="__main__")
-    return 0
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("project", FOLDERS[1:])
-def test_smoke_of_the_other_projects(copy, project, monkeypatch):
-    """A process for each command took half of the time to import."""
-    monkeypatch.setattr(weasel.cli.run, "run_command", run_in_fork)
-    weasel.cli.run.project_run(copy / project, "smoke")
+def test_smoke_of_the_other_projects(copy, project):
+    run_project(copy / project, "smoke", before=NO_NETWORK)
     CHECKS[project](copy / project)
 
 
 def test_commands_that_fail_or_connect_end_a_smoke(tmp_path):
-    script = tmp_path / "script.py"
+    commands = [{"name": "smoke", "script": ["python script.py"]}]
+    srsly.write_yaml(tmp_path / "project.yml", {"commands": commands})
     with socket.create_server(("127.0.0.1", 0)) as server:
         lines = ("raise SystemExit(3)", f"socket.socket().connect({server.getsockname()})")
         for line in lines:
-            script.write_text(f"import socket\n{line}\n")
-            with pytest.raises(AssertionError):
-                run_in_fork([sys.executable, str(script)])
-    script.write_text("pass")
-    run_in_fork([sys.executable, str(script)])
+            (tmp_path / "script.py").write_text(f"import socket\n{line}\n")
+            with pytest.raises(RuntimeError, match="script.py"):
+                run_project(tmp_path, "smoke", before=NO_NETWORK)
+    (tmp_path / "script.py").write_text("pass")
+    run_project(tmp_path, "smoke", before=NO_NETWORK)
 
 
 def test_fetch_says_what_to_do_without_a_network(tmp_path):

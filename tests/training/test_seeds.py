@@ -2,12 +2,12 @@
 
 import json
 import math
-import subprocess
 import sys
 
 import pytest
 import spacy
 from conftest import ROOT
+from forks import run_in_fork
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
@@ -48,7 +48,7 @@ def content(folder):
 
 def run(*arguments):
     command = [sys.executable, "-m", "spacy", "bertreg", "train", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT)
+    return run_in_fork(list(map(str, command)), cwd=ROOT)
 
 
 def said(result):
