@@ -4,13 +4,12 @@ import json
 import multiprocessing
 import os
 import random
-import subprocess
 import sys
 import time
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from forks import run_in_fork
 
 from spacy_bertreg.scoring import checkpoint, writer
 from spacy_bertreg.scoring.score import score_file
@@ -84,12 +83,8 @@ def job(pipeline: Path, folder: Path, output: str) -> None:
 
 @pytest.fixture
 def start(pipeline, tmp_path):
-    """Starts a job in a process that has the packages imported already."""
-    processes = multiprocessing.get_context("forkserver")
-    # spaCy imports all that any of its plugins needs, to load any pipeline.
-    plugins = entry_points(group="spacy_factories")
-    names = {entry.module for entry in [*plugins, *entry_points(group="spacy_architectures")]}
-    processes.set_forkserver_preload(["spacy_bertreg.scoring.score", *sorted(names)])
+    """Starts a job in a fork: it has the packages imported already."""
+    processes = multiprocessing.get_context("fork")
     started = []
 
     def start(output: str) -> multiprocessing.process.BaseProcess:
@@ -162,8 +157,10 @@ def test_a_second_process_on_one_output_refuses(start, pipeline, tmp_path):
 
 
 LIMITED = """
-import resource, signal, sys
+import resource, sys
+from spacy_bertreg.scoring import writer
 from spacy_bertreg.scoring.score import score_file
+writer.SECONDS_BETWEEN_CHECKPOINTS = 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 try:
     print(score_file(*sys.argv[2:5], batch_size=16).rows)
@@ -172,18 +169,17 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_leaves_a_message_and_what_was_done(pipeline, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_a_message_and_what_was_done(pipeline, tmp_path):
     write(tmp_path / "in.csv", 500)
     score_file(pipeline, tmp_path / "in.csv", tmp_path / "calm.csv", batch_size=16)
     size = (tmp_path / "calm.csv").stat().st_size
-    code = LIMITED.replace("try:", "from spacy_bertreg.scoring import writer\n"
-                           "writer.SECONDS_BETWEEN_CHECKPOINTS = 0\ntry:", 1)  # fmt: skip
+    (tmp_path / "limited.py").write_text(LIMITED)
 
     def run(limit: int) -> str:
-        command = [sys.executable, "-c", code, str(limit), str(pipeline), "in.csv", "out.csv"]
-        return subprocess.run(
-            command, cwd=tmp_path, check=True, capture_output=True, text=True
-        ).stdout
+        words = ["limited.py", str(limit), str(pipeline), "in.csv", "out.csv"]
+        result = run_in_fork([sys.executable, *words], cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     message = run(size // 2)
     assert "OSError: The disk is full: File too large (out.csv.partial)" in message
