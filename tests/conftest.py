@@ -25,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
         # pytest-xdist's workers share the cores, and so do the processes that tests start.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)
+    elif hasattr(config.option, "loadscopereorder"):
+        # pytest-xdist would put the files with the fewest tests last: many of the long ones.
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests, begin with the files that hold slow ones: all other
+    processes would wait for one that began last."""
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
