@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from contextlib import contextmanager
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,16 +15,17 @@ from conftest import train
 from spacy_bertreg.scoring.score import score_file
 
 
-@contextmanager
+@pytest.fixture(scope="module")
 def ray_on_this_machine():
     ray = pytest.importorskip("ray")
     # Else workers have a low priority, and stand still beside other tests.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"log_to_driver": False, "logging_level": logging.ERROR}
+        ray.init(num_cpus=2, include_dashboard=False, **options)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture
@@ -66,21 +67,20 @@ def test_a_transformer_in_several_processes(make_bert, make_examples, many, tmp_
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_ray_gives_the_same(pipeline, covariate_pipeline, many, tmp_path):
+def test_ray_gives_the_same(ray_on_this_machine, pipeline, covariate_pipeline, many, tmp_path):
     options = {"batch_size": 16, "id_column": "id"}
     given = pd.read_csv(many, on_bad_lines="skip").assign(deaths=range(200))
     given.loc[5, "deaths"] = None
     given.to_parquet(tmp_path / "given.parquet")
-    with ray_on_this_machine():
-        for engine in ("local", "ray"):
-            settings = {"engine": engine, **options}
-            score_file(pipeline, many, tmp_path / f"{engine}.csv", n_process=2, **settings)
-            score_file(
-                covariate_pipeline,
-                tmp_path / "given.parquet",
-                tmp_path / f"{engine}.parquet",
-                **settings,
-            )
+    for engine in ("local", "ray"):
+        settings = {"engine": engine, **options}
+        score_file(pipeline, many, tmp_path / f"{engine}.csv", n_process=2, **settings)
+        score_file(
+            covariate_pipeline,
+            tmp_path / "given.parquet",
+            tmp_path / f"{engine}.parquet",
+            **settings,
+        )
     for ending in ("csv", "csv.errors.jsonl", "parquet"):
         a, b = ((tmp_path / f"{name}.{ending}").read_bytes() for name in ("local", "ray"))
         assert a == b
@@ -98,8 +98,10 @@ def test_without_ray_an_error_names_the_extra(pipeline, many, tmp_path, monkeypa
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("engine", "n"), [("local", 100_000), ("ray", 50_000)])
-def test_very_many_documents(pipeline, tmp_path, engine, n):
+def test_very_many_documents(pipeline, tmp_path, request, engine, n):
     """In memory that does not grow, and none is lost."""
+    if engine == "ray":
+        request.getfixturevalue("ray_on_this_machine")
     psutil = pytest.importorskip("psutil")
     rng = np.random.default_rng(0)
     # New words all the time, which spaCy would keep.
@@ -116,11 +118,7 @@ def test_very_many_documents(pipeline, tmp_path, engine, n):
         seen.append((progress.rows, psutil.Process().memory_info().rss / 1e6))
 
     options = {"engine": engine, "on_progress": watch, "batch_size": 1000}
-    if engine == "ray":
-        with ray_on_this_machine():
-            summary = score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
-    else:
-        summary = score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
+    summary = score_file(pipeline, tmp_path / "in.csv", tmp_path / "out.csv", **options)
     assert (summary.rows, summary.scored, summary.rejected) == (n, n - n // 1000, n // 1000)
     found = pd.read_csv(tmp_path / "out.csv")
     lines = summary.errors.read_text().splitlines()
