@@ -1,9 +1,12 @@
 """What the tests share: a tiny BERT made on the spot, and pipelines trained on the sample."""
 
+import importlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -145,6 +148,18 @@ def table(sample: pd.DataFrame) -> pd.DataFrame:
     rows.loc[6, "severity"] = "+1e5"
     rows.loc[7, "severity"] = "@cmd|' /C calc'!A0"
     return rows
+
+
+@pytest.fixture
+def quick_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `spacy package` build wheels with the setuptools that is here. Else it installs one for
+    each wheel, as in test_fresh_environment.py."""
+
+    def run(command: list[str], **kwargs: object) -> subprocess.CompletedProcess:
+        return subprocess.run([*command, "--no-isolation"], **kwargs)
+
+    module = importlib.import_module("spacy.cli.package")
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(run=run))
 
 
 def train(nlp: Language, examples: list[Example], optimizer: Optimizer, steps: int) -> float:

@@ -91,6 +91,7 @@ def trained(make_bert, make_examples, tmp_path):
 # spaCy's package command leaves files to the garbage collector to close.
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("quick_build")
 @pytest.mark.slow
 @pytest.mark.parametrize("forget", [False, True])
 def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
@@ -126,6 +127,7 @@ def test_the_package_says_whether_it_knows_its_training_texts(trained, forget):
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("quick_build")
 @pytest.mark.slow
 def test_half_size_package(trained, monkeypatch):
     # Predictions of a model of so few dimensions depend on each.

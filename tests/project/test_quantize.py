@@ -155,6 +155,7 @@ def test_wrong_input_leaves_nothing_behind(trained, nlp, monkeypatch):
 # spaCy's package command leaves files to the garbage collector to close.
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("quick_build")
 @pytest.mark.slow
 def test_package(trained, lenient, monkeypatch):
     monkeypatch.setattr(precision_check, "MAX_DIFFERENCE", 1.0)
