@@ -55,7 +55,7 @@ def tiny_bert(sample: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) ->
     return str(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bert(tiny_bert: str) -> Callable[..., Language]:
     """A pipeline of `transformer` and `text_regressor`, not initialized."""
 
@@ -71,7 +71,7 @@ def make_bert(tiny_bert: str) -> Callable[..., Language]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tok2vec() -> Callable[..., Language]:
     """A pipeline of `text_regressor` on a small tok2vec, not initialized: no transformer."""
 
@@ -96,7 +96,7 @@ def make_tok2vec() -> Callable[..., Language]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_examples(sample: pd.DataFrame) -> Callable[..., list[Example]]:
     """The first texts of the sample as examples, their target under `severity`."""
 

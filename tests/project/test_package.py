@@ -1,6 +1,7 @@
 """Wheels of pipelines: what they say, and what they refuse."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -76,16 +77,23 @@ def test_rounded_weights_are_compared(trained):
     assert 0 <= check.r2_difference < 1
 
 
-@pytest.fixture
-def trained(make_bert, make_examples, tmp_path):
+@pytest.fixture(scope="module")
+def trained_bert(make_bert, make_examples, tmp_path_factory):
     """A folder with a pipeline, its dev set and its scores."""
+    folder = tmp_path_factory.mktemp("trained")
     nlp = make_bert()
     examples = make_examples(nlp, 16)
     train(nlp, examples, nlp.initialize(lambda: examples), steps=2)
-    nlp.to_disk(tmp_path / "model")
-    DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
-    (tmp_path / "metrics.json").write_text(json.dumps(nlp.evaluate(examples)))
-    return tmp_path
+    nlp.to_disk(folder / "model")
+    DocBin(docs=[example.reference for example in examples]).to_disk(folder / "dev.spacy")
+    (folder / "metrics.json").write_text(json.dumps(nlp.evaluate(examples)))
+    return folder
+
+
+@pytest.fixture
+def trained(trained_bert, tmp_path):
+    """The same, for one test alone."""
+    return shutil.copytree(trained_bert, tmp_path, dirs_exist_ok=True)
 
 
 # spaCy's package command leaves files to the garbage collector to close.

@@ -1,5 +1,6 @@
 """From a pipeline to one in int8."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -36,17 +37,24 @@ def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def trained(make_bert, make_examples, tmp_path):
+@pytest.fixture(scope="module")
+def trained_bert(make_bert, make_examples, tmp_path_factory):
     """A folder with a pipeline, and documents that it has not seen."""
+    folder = tmp_path_factory.mktemp("trained")
     nlp = make_bert()
     examples = make_examples(nlp, 136)
     seen, new = examples[:16], examples[16:]
     train(nlp, seen, nlp.initialize(lambda: seen), steps=2)
-    nlp.to_disk(tmp_path / "model")
-    DocBin(docs=[example.reference for example in new]).to_disk(tmp_path / "dev.spacy")
-    DocBin(docs=[example.reference for example in new[:99]]).to_disk(tmp_path / "few.spacy")
-    return tmp_path
+    nlp.to_disk(folder / "model")
+    DocBin(docs=[example.reference for example in new]).to_disk(folder / "dev.spacy")
+    DocBin(docs=[example.reference for example in new[:99]]).to_disk(folder / "few.spacy")
+    return folder
+
+
+@pytest.fixture
+def trained(trained_bert, tmp_path):
+    """The same, for one test alone."""
+    return shutil.copytree(trained_bert, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture
