@@ -5,8 +5,6 @@ import subprocess
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TypeVar
 
-import torch
-
 try:
     import ray
 except ImportError as error:
@@ -29,6 +27,8 @@ def run_on_ray(
     YIELDS (Key): The key of each command, as soon as it is done.
     RAISES (ValueError): A training failed. The others are stopped.
     """
+    import torch  # takes seconds; Ray's workers, which only start trainings, do without
+
     n_threads = torch.get_num_threads()
     needs: dict[str, float] = {"num_gpus": 1} if use_gpu else {"num_cpus": n_threads}
     started = not ray.is_initialized()
