@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "python3 -m venv": ".ci/run, and the quick starts",
     ". .venv": "the same",
-    "pip install": "the same, and test_package.py",
+    "pip install": "the same, and test_fresh_environment.py",
     "python -m pytest": ".ci/run",
     "python -m spacy project": "test_project.py",
     "python -m sphinx": ".ci/run",
