@@ -20,7 +20,8 @@ FOREIGN = ["NOTES.md", "seed-0/remarks.txt"]
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seeds")
     sample = ROOT / "corpus" / "briefings.csv"
-    convert(sample, folder / "corpus", targets=["severity"], id_column="id", group="region")
+    options = {"id_column": "id", "group": "region", "max_docs": 200}
+    convert(sample, folder / "corpus", targets=["severity"], **options)
     models = folder / "models" / "dictionary"
     earlier = ["seed-7/model-best/meta.json", "seed-0/log.jsonl", "model-best/old"]
     write(models, dict.fromkeys(earlier, "earlier"))
