@@ -83,7 +83,7 @@ def test_no_targets():
         component.initialize(lambda: examples_from(nlp, [("a", {})]), nlp=nlp, lexicon=TERMS)
 
 
-@pytest.fixture(params=["ridge", "random_forest", "gradient_boosting"])
+@pytest.fixture(scope="module", params=["ridge", "random_forest", "gradient_boosting"])
 def best(request, make_examples):
     """Terms given and learned, with context, and each readout."""
     nlp = spacy.blank("en")

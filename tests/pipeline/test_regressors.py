@@ -13,7 +13,7 @@ EMPTY = ["", " ", "\n\t ", "\u3000"]
 TEXTS = ["Shelling killed ten soldiers.", "", "A calm month.", " ", "Talks went on; nobody died."]
 
 
-@pytest.fixture(params=["dictionary", "tok2vec", "bert-none", "bert-all"])
+@pytest.fixture(scope="module", params=["dictionary", "tok2vec", "bert-none", "bert-all"])
 def trained(request, make_bert, make_tok2vec, make_examples):
     """A pipeline with one regressor that has learned from the sample."""
     if request.param == "dictionary":
