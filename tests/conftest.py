@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,20 +111,29 @@ def make_examples(sample: pd.DataFrame) -> Callable[..., list[Example]]:
     return make
 
 
-@pytest.fixture
-def nlp(make_tok2vec: Callable, make_examples: Callable) -> Language:
-    """A small pipeline, trained on the sample."""
+@pytest.fixture(scope="session")
+def trained_once(
+    make_tok2vec: Callable, make_examples: Callable, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """On disk, a small pipeline that was trained on the sample."""
     nlp = make_tok2vec()
     examples = make_examples(nlp, 32)
     train(nlp, examples, nlp.initialize(lambda: examples), steps=5)
-    return nlp
+    folder = tmp_path_factory.mktemp("trained") / "pipeline"
+    nlp.to_disk(folder)
+    return folder
 
 
 @pytest.fixture
-def pipeline(nlp: Language, tmp_path: Path) -> Path:
+def nlp(trained_once: Path) -> Language:
+    """A small pipeline, trained on the sample."""
+    return spacy.load(trained_once)
+
+
+@pytest.fixture
+def pipeline(trained_once: Path, tmp_path: Path) -> Path:
     """The same on disk."""
-    nlp.to_disk(tmp_path / "pipeline")
-    return tmp_path / "pipeline"
+    return shutil.copytree(trained_once, tmp_path / "pipeline")
 
 
 @pytest.fixture
