@@ -6,11 +6,17 @@ import json
 
 import pandas as pd
 import pytest
+import spacy
 
 from spacy_bertreg.scoring.score import score_file
 
 pa = pytest.importorskip("pyarrow")
 KINDS = ("csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def nlp(trained_once):
+    return spacy.load(trained_once)
 
 
 def write(table: pd.DataFrame, path) -> None:
