@@ -302,10 +302,10 @@ def test_a_term_in_few_texts(readout, tmp_path):
 @pytest.mark.parametrize("learn", ["elastic_net", "sensitivity"])
 def test_a_word_predicts_however_the_tokenizer_cuts_it(word, learn):
     draw = np.random.default_rng(0)
-    holds = draw.random(300) < 0.5
+    holds = draw.random(150) < 0.5
     others = [" ".join(f"w{n}" for n in draw.integers(30, size=8)) for _ in holds]
     texts = [f"{word} {other}" if own else other for own, other in zip(holds, others, strict=True)]
-    nlp, examples = fitted(texts, holds + 0.1 * draw.normal(size=300), learn=learn)
+    nlp, examples = fitted(texts, holds + 0.1 * draw.normal(size=150), learn=learn)
     assert nlp.evaluate(examples)["reg_r2"] > 0.8
 
 
