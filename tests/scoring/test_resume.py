@@ -1,5 +1,6 @@
 """A job that was stopped loses nothing, and ends in the same bytes."""
 
+import functools
 import json
 import multiprocessing
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from forks import run_in_fork
 
-from spacy_bertreg.scoring import checkpoint, writer
+from spacy_bertreg.scoring import checkpoint, score, writer
 from spacy_bertreg.scoring.score import score_file
 
 TEXTS = ["Shelling killed ten.", "Quiet.", "", "Talks went on;\nnobody died.", "A calm month."]
@@ -33,6 +34,8 @@ def test_stopped_anywhere_the_bytes_are_the_same(pipeline, tmp_path, monkeypatch
     """Whenever something is made sure to be on disk, or gets its name."""
     write(tmp_path / "in.csv", 60)
     options = {"batch_size": 16, "id_column": "id"}
+    # It takes longer than all the rest.
+    monkeypatch.setattr(score, "load_predictor", functools.cache(score.load_predictor))
     calm = tmp_path / "calm" / f"out.{kind}"
     score_file(pipeline, tmp_path / "in.csv", calm, **options)
     monkeypatch.setattr(writer, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
