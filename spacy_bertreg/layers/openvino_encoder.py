@@ -31,8 +31,9 @@ TRACED, COMPARED = (2, 8), (3, 12)
 TOLERANCE = {None: 1e-3, torch.bfloat16: 0.2}
 # In int8, from torch's with the same rounding.
 INT8_TOLERANCE = 0.2
-# Kernels that OpenVINO keeps for shapes that have occurred. Its default is 5,000.
-KERNELS = 1000
+# Kernels that OpenVINO keeps for shapes that have occurred. Its default is 5,000, which may take
+# hundreds of megabytes.
+KERNELS = 100
 
 _one_at_a_time = threading.Lock()
 # What a parent process had compiled. Taking it apart would wait for threads that are not here.
@@ -72,7 +73,7 @@ class OpenVinoEncoder:
     """
 
     def __init__(self) -> None:
-        self._compiled: Any = None
+        self._compiled: _Compiled | None = None
         self._made_for: tuple = ()
         # What could not be converted.
         self._refused: torch.nn.Module | None = None
@@ -111,7 +112,7 @@ class OpenVinoEncoder:
         with _one_at_a_time:
             if self._refused is transformer and not required:
                 return None
-            if made_for != self._made_for:
+            if made_for != self._made_for or self._compiled is None:
                 self.drop()
                 runs = transformer if int8 is None else int8.apply(transformer)
                 tolerance = TOLERANCE[precision] if int8 is None else INT8_TOLERANCE
@@ -132,30 +133,45 @@ class OpenVinoEncoder:
         return lambda inputs: _infer(compiled, inputs)
 
 
-def _infer(compiled: Any, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
+class _Compiled:
+    """A compiled transformer, and requests that are free to compute with it. They are used again,
+    since each takes memory of its own, and threads may share a pipeline."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.n_streams = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self.idle: deque[Any] = deque()
+
+    def start(self, arrays: Inputs) -> Any:
+        """Start to compute. RETURNS (InferRequest): What computes."""
+        try:
+            request = self.idle.pop()
+        except IndexError:
+            request = self.model.create_infer_request()
+        request.start_async(list(arrays.values()), share_inputs=True)
+        return request
+
+
+def _infer(compiled: _Compiled, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
     """Compute one output for each input, in order. Several are computed at the same time, since
     cores that work on one input wait for each other between its steps."""
-    n_streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-    # Requests are the caller's own, so that threads may share the pipeline.
-    idle: list[Any] = []
+    # With the inputs, whose memory is read while a request runs.
     running: deque[tuple[Any, Inputs]] = deque()
 
     def finish_first() -> torch.Tensor:
         request, _ = running.popleft()
         request.wait()
-        idle.append(request)
         # A copy: the request writes its next output to the same memory.
-        return torch.tensor(request.get_output_tensor(0).data)
+        output = torch.tensor(request.get_output_tensor(0).data)
+        compiled.idle.append(request)
+        return output
 
     try:
         for arrays in inputs:
             # One more than streams, which is ready when another ends.
-            if len(running) > n_streams:
+            if len(running) > compiled.n_streams:
                 yield finish_first()
-            request = idle.pop() if idle else compiled.create_infer_request()
-            request.start_async(list(arrays.values()), share_inputs=True)
-            # Their memory is read while the request runs.
-            running.append((request, arrays))
+            running.append((compiled.start(arrays), arrays))
         while running:
             yield finish_first()
     finally:
@@ -169,7 +185,7 @@ def _compile(
     precision: torch.dtype | None,
     threads: int,
     tolerance: float,
-) -> Any:
+) -> _Compiled:
     openvino = import_openvino()
     transformer.eval()
     with torch.no_grad(), torch.autocast("cpu", enabled=False), _quiet():
@@ -177,7 +193,7 @@ def _compile(
         converted = openvino.convert_model(
             _LastHiddenState(transformer, names), example_input=traced
         )
-        compiled = openvino.Core().compile_model(
+        model = openvino.Core().compile_model(
             converted,
             "CPU",
             {
@@ -189,11 +205,12 @@ def _compile(
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
             },
         )
+        compiled = _Compiled(model)
         _compare(transformer, compiled, _example(names, COMPARED), tolerance)
     return compiled
 
 
-def _compare(transformer: Any, compiled: Any, arrays: Inputs, tolerance: float) -> None:
+def _compare(transformer: Any, compiled: _Compiled, arrays: Inputs, tolerance: float) -> None:
     """Raise a ValueError unless OpenVINO's outputs are torch's."""
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     expected = transformer(**tensors).last_hidden_state
