@@ -1,6 +1,6 @@
 """How many operations a BERT takes, and how many the machine can do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,16 @@ def print_shares(
     return shares
 
 
-def _peak(dtype: torch.dtype, device: torch.device) -> float:
+def large_products(dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], Any], float]:
+    """RETURNS (tuple[Callable, float]): Multiplies large matrices, and how many operations that
+    takes."""
     # Large enough to keep a GPU busy, or quick on two cores.
     size, products = (8192, 50) if device.type == "cuda" else (2048, 5)
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    seconds = alternate({"product": lambda: [a @ b for _ in range(products)]}, 9)["product"]
-    return products * 2 * size**3 / float(np.median(seconds))
+    return lambda: [a @ b for _ in range(products)], products * 2 * size**3
+
+
+def _peak(dtype: torch.dtype, device: torch.device) -> float:
+    multiply, n_operations = large_products(dtype, device)
+    seconds = alternate({"product": multiply}, 9)["product"]
+    return n_operations / float(np.median(seconds))

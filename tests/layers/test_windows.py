@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from spacy_transformers.span_getters import get_doc_spans
+from spacy_transformers.span_getters import get_doc_spans, get_strided_spans
 from transformers import AutoConfig, AutoModel, BertTokenizerFast
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from spacy_bertreg.layers import outputs
-from spacy_bertreg.layers.windows import pieces_limit
+from spacy_bertreg.layers.windows import pieces_limit, tokenize
 
 N = 40
 SMALL = {
@@ -93,3 +93,35 @@ def test_what_the_configuration_says(said, limit):
     transformer.config = SimpleNamespace(max_position_embeddings=said)
     tokenizer = SimpleNamespace(model_max_length=VERY_LARGE_INTEGER)
     assert pieces_limit(SimpleNamespace(transformer=transformer, tokenizer=tokenizer)) == limit
+
+
+def test_words_of_word_pieces_by_hand(make_bert, make_examples):
+    """In windows of several documents, which overlap, with words of several pieces and white space;
+    by the characters that a word piece and a token share."""
+    nlp = make_bert()
+    examples = make_examples(nlp, 4)
+    nlp.initialize(lambda: examples)
+    model = nlp.get_pipe("transformer").model
+    texts = [
+        "Shelling killed ten  soldiers.",
+        "",
+        " ",
+        "Naïve\t\n 😀 don't!",
+        "the unbelievable market",
+    ]
+    docs = [nlp.make_doc(text) for text in texts]
+    spans = get_strided_spans(docs, window=4, stride=2)
+    tokenizer = model.tokenizer
+    n_words = 0
+    for doc, own, windows in zip(docs, spans, tokenize(model, spans), strict=True):
+        for span, window in zip(own, windows, strict=True):
+            data = tokenizer(span.text, return_offsets_mapping=True)
+            assert window.ids.tolist() == data["input_ids"]
+            assert window.n_tokens == len(doc)
+            for number, (begin, end) in enumerate(data["offset_mapping"]):
+                places = range(span.start_char + begin, span.start_char + end)
+                touched = [t.i for t in span if {*range(t.idx, t.idx + len(t))} & {*places}]
+                found = range(window.first[number], window.last[number] + 1)
+                assert list(found) == touched
+                n_words += len(touched)
+    assert n_words > 30
