@@ -6,9 +6,10 @@ first, predictions are still stored and read here, but `doc._` shows that packag
 
 import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span
+from spacy.training import Example
 
 # Key of `doc.user_data` for targets, {"severity": 3.2}, if `doc.cats` holds the labels of a text
 # classifier: spaCy's accepts only 0 and 1 there.
@@ -18,6 +19,27 @@ TARGETS = "targets"
 # `interval` (low, high), if the pipeline is calibrated; `quantiles` by level, of a pinball loss;
 # and `std`, a predicted standard deviation.
 ANNOTATIONS = ("score", "interval", "quantiles", "std")
+
+
+class Annotations(NamedTuple):
+    """An annotated document without its words."""
+
+    text: str
+    cats: dict[str, Any]
+    user_data: dict[Any, Any]
+
+
+class AnnotatedDoc(NamedTuple):
+    """A document to learn from, and its annotations: as an example of spaCy, but smaller."""
+
+    predicted: Doc
+    reference: Annotations
+
+
+def without_words(example: Example) -> AnnotatedDoc:
+    """Leave out the words of an example's annotated document, which are those of the other."""
+    doc = example.reference
+    return AnnotatedDoc(example.predicted, Annotations(doc.text, doc.cats, doc.user_data))
 
 
 def register_extension(kind: type[Doc] | type[Span], name: str, **settings: Any) -> None:

@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from thinc.api import Config
 
+from ..data.annotations import without_words
 from ..data.covariates import CovariateScale, copy_covariates
 from ..data.weights import training_weights
 from ..dictionary.features import Floats
@@ -203,7 +204,8 @@ class DictionaryRegressor(Regressor, Pipe):
             self.name, teacher, unlabelled, unlabelled_text, unlabelled_weight
         )
         distillation.check(learn)
-        examples = list(get_examples())
+        # Their words would take half of the memory of many documents.
+        examples: Any = [without_words(example) for example in get_examples()]
         self.begin_training(nlp, [eg.reference for eg in examples])
         for example in examples:
             copy_covariates(example.reference, example.predicted)
@@ -219,8 +221,6 @@ class DictionaryRegressor(Regressor, Pipe):
         )
         groups = [str(eg.reference.user_data.get("group", eg.reference.text)) for eg in examples]
         weights = training_weights(examples, self.name)
-        # The references take half of the memory of many documents.
-        del examples
         self._model = fit_dictionary(
             docs,
             groups,
