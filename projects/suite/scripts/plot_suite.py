@@ -159,6 +159,8 @@ def summarize(table: pd.DataFrame) -> str:
         ("full", "dictionary-best"),
         ("full", "dictionary"),
         ("full", "frozen"),
+        ("full", "lora"),
+        ("lora", "frozen"),
         ("dictionary", "frozen"),
         ("distilled", "dictionary"),
         ("full", "dictionary", "frozen"),
