@@ -113,7 +113,7 @@ def _check_outsider(
 def _list_pupils(config: Config) -> Iterator[tuple[TeacherSettings, Mapping[str, Any]]]:
     """List components that have a teacher: its settings, and their section of [initialize]."""
     for name in config["nlp"]["pipeline"]:
-        section = config["initialize"]["components"].get(name, {})
+        section = _initialize_section(config, name)
         if config["components"][name].get("factory") == PUPIL and section.get("teacher"):
             settings = TeacherSettings(
                 name,
@@ -126,12 +126,17 @@ def _list_pupils(config: Config) -> Iterator[tuple[TeacherSettings, Mapping[str,
             yield settings, section
 
 
+def _initialize_section(config: Config, component: str) -> Mapping[str, Any]:
+    """Get a component's section of [initialize], empty where the config leaves it to spaCy."""
+    return config.get("initialize", {}).get("components", {}).get(component, {})
+
+
 def _list_targets(config: Config, targets: Sequence[str]) -> list[str]:
     """List what a model predicts; nothing if its components are not known here."""
     found: dict[str, None] = {}
     for name in config["nlp"]["pipeline"]:
         if config["components"][name].get("factory") in REGRESSORS:
-            section = config["initialize"]["components"].get(name, {})
+            section = _initialize_section(config, name)
             found |= dict.fromkeys(section.get("targets") or targets)
     return list(found)
 

@@ -10,6 +10,7 @@ import pytest
 import spacy
 from conftest import ROOT
 from spacy.tokens import DocBin
+from thinc.api import Config
 
 from spacy_bertreg.comparison.crossval import cross_validate
 from spacy_bertreg.comparison.crossval_run import describe_run
@@ -266,3 +267,21 @@ def test_a_teacher_from_elsewhere(kept, data, docs, unrated, tmp_path):
     seen.to_disk(tmp_path / "seen")
     with pytest.warns(UserWarning, match="of pupil has no record of its training texts"):
         check_unlabelled(**arguments, trainings=trainings)
+
+
+@pytest.mark.parametrize("sections", ["", "[initialize]\nvectors = null\n"])
+def test_sections_that_spacy_fills_may_be_missing(sections):
+    config = f"""
+[nlp]
+lang = "en"
+pipeline = ["dictionary_regressor"]
+
+[components]
+
+[components.dictionary_regressor]
+factory = "dictionary_regressor"
+
+{sections}"""
+    configs = {"given": Config().from_str(config)}
+    assert find_teachers(configs, ["y"]) == {"given": {}}
+    check_unlabelled(configs, {"given": {}}, [], [])
