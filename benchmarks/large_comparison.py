@@ -107,7 +107,7 @@ def write_texts(folder: Path, n: int) -> list[str]:
     from srsly.msgpack import Packer
 
     vocab, table = spacy.blank("en").vocab, draw(n)
-    # DocBin packs user_data, too, but takes ten times as long.
+    # DocBin packs user_data, too, but looks through all installed packages for each document.
     docs, packer = DocBin(), Packer(use_bin_type=True)
     for place, (name, gold) in enumerate(zip(table["id"], table["gold"], strict=True)):
         doc = Doc(vocab, words=WORDS[: 3 + place % 8])

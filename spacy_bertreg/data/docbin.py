@@ -1,7 +1,7 @@
 """Reading the documents of a .spacy file, however many it has.
 
-spaCy's DocBin unpacks its file as a whole, which takes 2 GB for a million short texts. The file is
-a msgpack map, compressed with zlib, of columns one after the other. Here each column is read by
+spaCy's DocBin unpacks its file as a whole, in memory that grows with the documents. The file is a
+msgpack map, compressed with zlib, of columns one after the other. Here each column is read by
 its own reader, a part at a time, and the parts of all columns are put together as a small .spacy
 file, which DocBin reads.
 """
@@ -45,7 +45,7 @@ def iterate_docs(path: str | Path) -> Iterator[Doc]:
     try:
         for part in _iterate_parts(Path(path)):
             # DocBin would look through all installed packages for each document's user_data
-            # (srsly.msgpack_loads), which takes longer than all else.
+            # (srsly.msgpack_loads).
             packed, part.user_data = part.user_data, [None] * len(part)
             for doc, user_data in zip(part.get_docs(vocab), packed, strict=True):
                 if user_data is not None:

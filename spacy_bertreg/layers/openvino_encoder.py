@@ -31,8 +31,8 @@ TRACED, COMPARED = (2, 8), (3, 12)
 TOLERANCE = {None: 1e-3, torch.bfloat16: 0.2}
 # In int8, from torch's with the same rounding.
 INT8_TOLERANCE = 0.2
-# Kernels that OpenVINO keeps for shapes that have occurred. Its default is 5,000, which may take
-# hundreds of megabytes.
+# Kernels that OpenVINO keeps for shapes that have occurred, each in memory of its own. Its default
+# is 5,000.
 KERNELS = 100
 
 _one_at_a_time = threading.Lock()

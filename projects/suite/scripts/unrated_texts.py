@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import spacy
-from spacy.tokens import DocBin
 
 from spacy_bertreg.cli.terminal import make_printing_safe
+from spacy_bertreg.data.docbin import iterate_docs
 from spacy_bertreg.data.files import check_files, write_whole
 from spacy_bertreg.data.unlabelled import read_unlabelled
+from spacy_bertreg.pipeline.teacher import normalize
 
 
 def main() -> None:
@@ -39,8 +39,7 @@ def main() -> None:
     ]
     try:
         check_files([args.output], [args.documents, *tables])
-        docs = DocBin().from_disk(args.documents).get_docs(spacy.blank("xx").vocab)
-        found = {normalize(doc.text) for doc in docs} | {""}
+        found = {normalize(doc.text) for doc in iterate_docs(args.documents)} | {""}
         texts = []
         for table in tables:
             for row in read_unlabelled(table, "text", []):
@@ -55,10 +54,6 @@ def main() -> None:
     table = pd.DataFrame({"text": [texts[place] for place in sorted(chosen)]})
     write_whole({args.output: table.to_csv(index=False).encode("utf-8")})
     print(f"{args.output}: {len(table):,} of {len(texts):,} unrated texts")
-
-
-def normalize(text: str) -> str:
-    return " ".join(text.split())
 
 
 if __name__ == "__main__":
