@@ -4,10 +4,12 @@ OpenVINO fuses what torch computes one after the other, and lays weights out for
 is used where nothing learns; torch trains.
 """
 
+import ctypes
 import os
 import sys
 import threading
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,9 +37,7 @@ INT8_TOLERANCE = 0.2
 # is 5,000.
 KERNELS = 100
 
-_one_at_a_time = threading.Lock()
-# What a parent process had compiled. Taking it apart would wait for threads that are not here.
-_left_by_parent: list[Any] = []
+_one_at_a_time = threading.RLock()
 
 
 def import_openvino() -> Any:
@@ -80,8 +80,6 @@ class OpenVinoEncoder:
 
     def drop(self) -> None:
         """Forget what is compiled, as when weights change."""
-        if self._made_for and self._made_for[0] != os.getpid():
-            _left_by_parent.append(self._compiled)
         self._compiled, self._made_for = None, ()
 
     def prepare(
@@ -140,7 +138,9 @@ class _Compiled:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.n_streams = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self.requests: list[Any] = []
         self.idle: deque[Any] = deque()
+        _all_compiled.add(self)
 
     def start(self, arrays: Inputs) -> Any:
         """Start to compute. RETURNS (InferRequest): What computes."""
@@ -148,13 +148,47 @@ class _Compiled:
             request = self.idle.pop()
         except IndexError:
             request = self.model.create_infer_request()
+            self.requests.append(request)
         request.start_async(list(arrays.values()), share_inputs=True)
         return request
+
+
+_all_compiled: weakref.WeakSet[_Compiled] = weakref.WeakSet()
+# For each fork that is about to happen, what must outlive it.
+_forked: list[list[_Compiled]] = []
+
+
+def _before_fork() -> None:
+    _one_at_a_time.acquire()
+    _forked.append(list(_all_compiled))
+
+
+def _after_fork_in_parent() -> None:
+    _forked.pop()
+    _one_at_a_time.release()
+
+
+def _after_fork_in_child() -> None:
+    """Never take apart what the parent has compiled, used or not: that would wait for threads that
+    are not here. Nor when Python ends, so that a reference must remain that Python does not know.
+    """
+    for compiled in _forked.pop():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(compiled))
+    _one_at_a_time.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
 
 
 def _infer(compiled: _Compiled, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
     """Compute one output for each input, in order. Several are computed at the same time, since
     cores that work on one input wait for each other between its steps."""
+    process = os.getpid()
     # With the inputs, whose memory is read while a request runs.
     running: deque[tuple[Any, Inputs]] = deque()
 
@@ -175,8 +209,10 @@ def _infer(compiled: _Compiled, inputs: Iterable[Inputs]) -> Iterator[torch.Tens
         while running:
             yield finish_first()
     finally:
-        for request, _ in running:
-            request.wait()
+        # In a fork, nothing runs that could end.
+        if os.getpid() == process:
+            for request, _ in running:
+                request.wait()
 
 
 def _compile(

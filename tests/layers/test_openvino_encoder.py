@@ -158,6 +158,25 @@ def test_what_openvino_cannot_run(trained, monkeypatch):
     np.testing.assert_allclose(first, expected, atol=1e-5)
 
 
+DISCARDED = """
+import gc, os, signal, sys
+import spacy
+gc.disable()
+nlp = spacy.load(sys.argv[1], config={"components.transformer.model.backend": "openvino"})
+stream = nlp.pipe(["Calm."] * 100, batch_size=2)
+next(stream)
+# A pipeline that is no longer used, and not yet cleared away.
+nlp.itself = nlp
+del nlp, stream
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    gc.collect()
+    if sys.argv[2] == "exit":
+        sys.exit()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 FORKS = """
 import json, os, sys
 import spacy
@@ -203,6 +222,14 @@ def run(code, *arguments, **environment):
 def test_forks_compile_their_own(trained):
     here, there = json.loads(run(FORKS, trained[0], json.dumps(TEXTS)))
     np.testing.assert_allclose(there, here, atol=1e-4)
+
+
+@needs_openvino
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("end", ["exit", "at once"])
+def test_forks_do_not_take_apart_what_their_parent_compiled(trained, end):
+    """It would wait for threads that are not there, or crash."""
+    assert run(DISCARDED, trained[0], end) == "0"
 
 
 @needs_openvino
