@@ -3,6 +3,7 @@
 import importlib
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from pathlib import Path
 import torch
 import weasel.cli.run
 
+# After which a command is killed: it hangs.
+LIMIT_IN_SECONDS = 600
 # What takes most of the time that `python -m spacy` takes to start.
 LIBRARIES = ("pandas", "sklearn.metrics", "spacy", "transformers.models.auto.auto_factory")
 NO_NETWORK = """
@@ -67,7 +70,8 @@ def run_project(folder: Path, workflow: str, before: str = "", *, alone: bool = 
         assert not alone or "spacy_bertreg" not in sys.modules
         result = run_in_fork(command, before=before)
         if result.returncode:
-            raise RuntimeError(f"{command} failed.\n{result.stdout}{result.stderr}")
+            failed = f"{command} failed with {result.returncode}."
+            raise RuntimeError(f"{failed}\n{result.stdout}{result.stderr}")
 
     run = weasel.cli.run.run_command
     weasel.cli.run.run_command = run_command
@@ -79,6 +83,7 @@ def run_project(folder: Path, workflow: str, before: str = "", *, alone: bool = 
 
 def _run_and_exit(words: list[str], cwd: Path | None, before: str) -> None:
     code: object = 1
+    signal.alarm(LIMIT_IN_SECONDS)
     try:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
