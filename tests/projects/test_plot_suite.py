@@ -4,6 +4,7 @@ import sys
 import pandas as pd
 import plot_suite
 import pytest
+from conftest import ROOT
 
 R2 = {"dictionary": 0.3, "dictionary-best": 0.5, "frozen": 0.2, "full": 0.6}
 
@@ -72,7 +73,7 @@ def test_one_set_with_other_models(tmp_path, monkeypatch, capsys):
     write_set(tmp_path / "report" / "mine", R2 | {"lora": 0.55})
     run(tmp_path / "report", monkeypatch)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("| full | lora | full vs. best dictionary |")
+    assert lines[0].endswith("| frozen | lora | full | full vs. best dictionary |")
     assert "ceiling" not in lines[0]
 
 
@@ -84,6 +85,52 @@ def test_a_set_counts_where_it_has_the_models(tmp_path, monkeypatch, capsys):
     assert "- full > dictionary-best: 1 of 1\n" in out
     assert "- full > dictionary > frozen: 1 of 2\n" in out
     assert "| editorials | 1,500 | 0.300 [0.260, 0.340] | – | 0.350" in out
+
+
+def test_models_are_added_to_an_earlier_run(tmp_path, monkeypatch, capsys):
+    write_set(tmp_path / "earlier" / "tweets")
+    write_set(tmp_path / "earlier" / "empathic", target="empathy")
+    write_set(tmp_path / "earlier" / "mine")
+    run(tmp_path / "earlier", monkeypatch)
+    # Its own BERT is not that of the earlier run, whose rows stay.
+    new = {"dictionary": 0.25, "distilled": 0.45, "full": 0.65}
+    write_set(tmp_path / "report" / "empathic", new, "empathy")
+    write_set(tmp_path / "report" / "nyt", new)
+    capsys.readouterr()
+    run(tmp_path / "report", monkeypatch, "--add-to", str(tmp_path / "earlier" / "suite.csv"))
+    table = pd.read_csv(tmp_path / "report" / "suite.csv")
+    assert table["set"].unique().tolist() == ["tweets", "nyt", "empathic", "mine"]
+    r2 = table[table["set"] == "empathic"].set_index("model")["r2"].to_dict()
+    assert list(r2.items()) == [
+        ("dictionary", 0.3),
+        ("dictionary-best", 0.5),
+        ("distilled", 0.45),
+        ("frozen", 0.2),
+        ("full", 0.6),
+    ]
+    out = capsys.readouterr().out
+    assert "| reactions, empathy | 1,500 | 0.300 [0.260, 0.340] | 0.500 [0.460, 0.540] |" in out
+    assert "- distilled > dictionary: 2 of 2\n" in out
+
+
+def test_an_earlier_run_that_is_none(tmp_path, monkeypatch, capsys):
+    write_set(tmp_path / "report" / "tweets")
+    for name, problem in (("none.csv", "can't be read"), ("other.csv", "has no column model")):
+        (tmp_path / "other.csv").write_text("set,target\n")
+        with pytest.raises(SystemExit):
+            run(tmp_path / "report", monkeypatch, "--add-to", str(tmp_path / name))
+        assert problem in capsys.readouterr().err
+    assert not (tmp_path / "report" / "suite.csv").exists()
+
+
+def test_the_docs_have_the_results():
+    table = pd.read_csv(ROOT / "projects" / "suite" / "results.csv")
+    page = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
+    assert plot_suite.to_markdown(table) in page
+    counts = [line[2:].split(": ") for line in plot_suite.summarize(table).splitlines()[2:]]
+    assert len(counts) > 5
+    for order, count in counts:
+        assert f"| {order} | {count} |" in page
 
 
 def test_nothing_to_draw(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,9 @@ Each folder in report that `compare` wrote from a cross-validation is a set, and
 name. Writes suite.csv, suite.md, suite.png and suite.svg there, and prints the table. The ceiling
 is the R² that the expected rating of each text would reach: what is missing to 1 is chance of who
 rated it.
+
+With --add-to, a suite.csv of an earlier run comes first, and report adds the sets and models that
+it lacks: the whole takes longer than a night. results.csv has the figures of the docs.
 """
 
 import argparse
@@ -41,18 +44,22 @@ RATERS = {
     "nyt": "nytEditorialSnippets",
     "movies": "movieReviewSnippets",
 }
+# In the order of the table; others come behind.
 COLOURS = {
     "dictionary": "#56b4e9",
     "dictionary-best": "#0072b2",
+    "distilled": "#999999",
     "frozen": "#d55e00",
+    "lora": "#cc79a7",
     "full": "#009e73",
 }
-OTHER_COLOURS = ("#cc79a7", "#e69f00", "#999999")
+OTHER_COLOURS = ("#e69f00", "#f0e442")
 MARKERS = "osD^vPX"
 DICTIONARIES = ("dictionary-best", "dictionary")
 # Baselines that `compare` adds.
 TRIVIAL = ("training mean", "line on log length")
 ENDS = ("", "_low", "_high")
+KEYS = ["set", "target", "model"]
 
 
 def main() -> None:
@@ -63,17 +70,22 @@ def main() -> None:
     parser.add_argument(
         "--raters", type=Path, help="folder of tables of all ratings, for the ceiling"
     )
+    parser.add_argument("--add-to", type=Path, help="suite.csv of an earlier run, which is kept")
     args = parser.parse_args()
     make_printing_safe()
-    known = list(SETS)
-    folders = sorted(
-        (path.parent for path in args.reports.glob("*/comparison.json")),
-        key=lambda path: known.index(path.name) if path.name in known else len(known),
-    )
+    folders = sorted(path.parent for path in args.reports.glob("*/comparison.json"))
     if not folders:
         parser.error(f"{args.reports} has no folder that compare wrote. Run a set first.")
     ceilings = read_ceilings(args.raters) if args.raters else {}
-    table = pd.concat([read_set(folder, ceilings) for folder in folders], ignore_index=True)
+    tables = [read_set(folder, ceilings) for folder in folders]
+    if args.add_to:
+        try:
+            tables.insert(0, pd.read_csv(args.add_to))
+        except (OSError, ValueError) as error:
+            parser.error(f"{args.add_to} can't be read as a suite.csv: {error}")
+        if missing := sorted(set(KEYS) - set(tables[0])):
+            parser.error(f"{args.add_to} has no column {missing[0]}. Expected a suite.csv.")
+    table = in_order(pd.concat(tables, ignore_index=True).drop_duplicates(KEYS))
     text = f"{to_markdown(table)}\n\n{summarize(table)}\n"
     write_whole(
         {
@@ -85,6 +97,18 @@ def main() -> None:
     for ending in ("png", "svg"):
         figure.savefig(args.reports / f"suite.{ending}", dpi=150)
     print(text, end="")
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by set and model, as the docs have them; targets stay in their order."""
+    known = {"set": list(SETS), "model": list(COLOURS)}
+    places = table.assign(
+        target=table["target"].map({target: i for i, target in enumerate(table["target"].unique())})
+    )
+    for name, values in known.items():
+        others = [value for value in table[name].unique() if value not in values]
+        places[name] = table[name].map({value: i for i, value in enumerate(values + others)})
+    return table.loc[places.sort_values(KEYS).index].reset_index(drop=True)
 
 
 def read_set(folder: Path, ceilings: dict[str, float]) -> pd.DataFrame:
