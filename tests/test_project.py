@@ -203,7 +203,7 @@ def check_sizes(folder: Path) -> None:
 
 def check_suite(folder: Path) -> None:
     table = pd.read_csv(folder / "report/smoke/suite.csv").set_index("model")
-    models = ["dictionary", "dictionary-best", "frozen", "lora", "full", "distilled"]
+    models = ["dictionary", "dictionary-best", "distilled", "frozen", "lora", "full"]
     assert list(table.index) == models
     assert (table["documents"] == 120).all()
     best = table["r2"].head(2).idxmax()

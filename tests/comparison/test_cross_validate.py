@@ -381,8 +381,10 @@ def test_killed_ten_times(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_ray_finds_the_same(data, tmp_path):
+def test_ray_finds_the_same(data, tmp_path, monkeypatch):
     pytest.importorskip("ray")
+    # Else workers have a low priority, and stand still beside other tests.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     # One learns from another in the same fold, and has to wait for it.
     models = {"taught": DICTIONARY, "cnn": ROOT / "configs" / "tok2vec.cfg", "ridge": DICTIONARY}
     known = {doc.text for doc in read_docs(data)}
