@@ -4,14 +4,10 @@ OpenVINO fuses what torch computes one after the other, and lays weights out for
 is used where nothing learns; torch trains.
 """
 
-import ctypes
 import os
 import sys
-import threading
 import warnings
-import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -21,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils import logging
 
+from .compiled_model import CompiledModel, Inputs, compiling
 from .int8 import Int8Ranges
 
-Inputs = Mapping[str, NDArray[np.int64]]
 Encode = Callable[[Iterable[Inputs]], Iterator[torch.Tensor]]
 
 # Windows and word pieces of the input that is traced, and of the one that is compared: another, so
@@ -36,8 +32,6 @@ INT8_TOLERANCE = 0.2
 # Kernels that OpenVINO keeps for shapes that have occurred, each in memory of its own. Its default
 # is 5,000.
 KERNELS = 100
-
-_one_at_a_time = threading.RLock()
 
 
 def import_openvino() -> Any:
@@ -73,7 +67,7 @@ class OpenVinoEncoder:
     """
 
     def __init__(self) -> None:
-        self._compiled: _Compiled | None = None
+        self._compiled: CompiledModel | None = None
         self._made_for: tuple = ()
         # What could not be converted.
         self._refused: torch.nn.Module | None = None
@@ -107,7 +101,7 @@ class OpenVinoEncoder:
         # torch counts what is done to a tensor in place.
         weights = [(p.data_ptr(), p._version) for p in transformer.parameters()]
         made_for = (os.getpid(), tuple(names), precision, threads, weights, int8)
-        with _one_at_a_time:
+        with compiling:
             if self._refused is transformer and not required:
                 return None
             if made_for != self._made_for or self._compiled is None:
@@ -127,92 +121,7 @@ class OpenVinoEncoder:
                     warnings.warn(f"{problem}\nIt runs in torch.", stacklevel=2)
                     return None
                 self._made_for = made_for
-            compiled = self._compiled
-        return lambda inputs: _infer(compiled, inputs)
-
-
-class _Compiled:
-    """A compiled transformer, and requests that are free to compute with it. They are used again,
-    since each takes memory of its own, and threads may share a pipeline."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.n_streams = model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self.requests: list[Any] = []
-        self.idle: deque[Any] = deque()
-        _all_compiled.add(self)
-
-    def start(self, arrays: Inputs) -> Any:
-        """Start to compute. RETURNS (InferRequest): What computes."""
-        try:
-            request = self.idle.pop()
-        except IndexError:
-            request = self.model.create_infer_request()
-            self.requests.append(request)
-        request.start_async(list(arrays.values()), share_inputs=True)
-        return request
-
-
-_all_compiled: weakref.WeakSet[_Compiled] = weakref.WeakSet()
-# For each fork that is about to happen, what must outlive it.
-_forked: list[list[_Compiled]] = []
-
-
-def _before_fork() -> None:
-    _one_at_a_time.acquire()
-    _forked.append(list(_all_compiled))
-
-
-def _after_fork_in_parent() -> None:
-    _forked.pop()
-    _one_at_a_time.release()
-
-
-def _after_fork_in_child() -> None:
-    """Never take apart what the parent has compiled, used or not: that would wait for threads that
-    are not here. Nor when Python ends, so that a reference must remain that Python does not know.
-    """
-    for compiled in _forked.pop():
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(compiled))
-    _one_at_a_time.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
-
-
-def _infer(compiled: _Compiled, inputs: Iterable[Inputs]) -> Iterator[torch.Tensor]:
-    """Compute one output for each input, in order. Several are computed at the same time, since
-    cores that work on one input wait for each other between its steps."""
-    process = os.getpid()
-    # With the inputs, whose memory is read while a request runs.
-    running: deque[tuple[Any, Inputs]] = deque()
-
-    def finish_first() -> torch.Tensor:
-        request, _ = running.popleft()
-        request.wait()
-        # A copy: the request writes its next output to the same memory.
-        output = torch.tensor(request.get_output_tensor(0).data)
-        compiled.idle.append(request)
-        return output
-
-    try:
-        for arrays in inputs:
-            # One more than streams, which is ready when another ends.
-            if len(running) > compiled.n_streams:
-                yield finish_first()
-            running.append((compiled.start(arrays), arrays))
-        while running:
-            yield finish_first()
-    finally:
-        # In a fork, nothing runs that could end.
-        if os.getpid() == process:
-            for request, _ in running:
-                request.wait()
+            return self._compiled.infer
 
 
 def _compile(
@@ -221,7 +130,7 @@ def _compile(
     precision: torch.dtype | None,
     threads: int,
     tolerance: float,
-) -> _Compiled:
+) -> CompiledModel:
     openvino = import_openvino()
     transformer.eval()
     with torch.no_grad(), torch.autocast("cpu", enabled=False), _quiet():
@@ -241,16 +150,16 @@ def _compile(
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
             },
         )
-        compiled = _Compiled(model)
+        compiled = CompiledModel(model)
         _compare(transformer, compiled, _example(names, COMPARED), tolerance)
     return compiled
 
 
-def _compare(transformer: Any, compiled: _Compiled, arrays: Inputs, tolerance: float) -> None:
+def _compare(transformer: Any, compiled: CompiledModel, arrays: Inputs, tolerance: float) -> None:
     """Raise a ValueError unless OpenVINO's outputs are torch's."""
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     expected = transformer(**tensors).last_hidden_state
-    [found] = _infer(compiled, [arrays])
+    [found] = compiled.infer([arrays])
     # What padding gets is not read, and may differ.
     is_word = tensors["attention_mask"] == 1
     difference = (found - expected)[is_word].abs().max() / expected[is_word].abs().max()

@@ -113,13 +113,27 @@ def test_models_are_added_to_an_earlier_run(tmp_path, monkeypatch, capsys):
     assert "- distilled > dictionary: 2 of 2\n" in out
 
 
-def test_an_earlier_run_that_is_none(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file"),
+        ("", "No columns"),
+        ("set,target\n", "no column 'ceiling'"),
+        ("{heads}\nmine,rating,full,100,,0.5,much,0.6\n", "row 1, column 'r2_low': 'much' is no"),
+        ("{heads}\nmine,rating,full,100,,,0.4,0.6\n", "row 1, column 'r2': 'nan' is no"),
+    ],
+)
+def test_an_earlier_run_that_is_none(tmp_path, monkeypatch, capsys, content, problem):
     write_set(tmp_path / "report" / "tweets")
-    for name, problem in (("none.csv", "can't be read"), ("other.csv", "has no column model")):
-        (tmp_path / "other.csv").write_text("set,target\n")
-        with pytest.raises(SystemExit):
-            run(tmp_path / "report", monkeypatch, "--add-to", str(tmp_path / name))
-        assert problem in capsys.readouterr().err
+    earlier = tmp_path / "earlier.csv"
+    if content is not None:
+        heads = "set,target,model,documents,ceiling,r2,r2_low,r2_high"
+        earlier.write_text(content.format(heads=heads))
+    with pytest.raises(SystemExit):
+        run(tmp_path / "report", monkeypatch, "--add-to", str(earlier))
+    error = capsys.readouterr().err
+    assert "earlier.csv can't be read as a suite.csv" in error
+    assert problem in error
     assert not (tmp_path / "report" / "suite.csv").exists()
 
 

@@ -80,11 +80,9 @@ def main() -> None:
     tables = [read_set(folder, ceilings) for folder in folders]
     if args.add_to:
         try:
-            tables.insert(0, pd.read_csv(args.add_to))
+            tables.insert(0, read_earlier(args.add_to))
         except (OSError, ValueError) as error:
             parser.error(f"{args.add_to} can't be read as a suite.csv: {error}")
-        if missing := sorted(set(KEYS) - set(tables[0])):
-            parser.error(f"{args.add_to} has no column {missing[0]}. Expected a suite.csv.")
     table = in_order(pd.concat(tables, ignore_index=True).drop_duplicates(KEYS))
     text = f"{to_markdown(table)}\n\n{summarize(table)}\n"
     write_whole(
@@ -99,16 +97,36 @@ def main() -> None:
     print(text, end="")
 
 
+def read_earlier(path: Path) -> pd.DataFrame:
+    """Read what an earlier run wrote as suite.csv.
+
+    path (Path): The file.
+    RETURNS (DataFrame): Rows as of `read_set`.
+    RAISES (OSError, ValueError): It can't be read, lacks a column, or has words for numbers.
+    """
+    table = pd.read_csv(path)
+    numbers = [f"r2{end}" for end in ENDS]
+    if missing := sorted({*KEYS, "documents", "ceiling", *numbers} - set(table)):
+        raise ValueError(f"there is no column {missing[0]!r}")
+    for name in ("documents", *numbers):
+        found = pd.to_numeric(table[name], errors="coerce")
+        if found.isna().any():
+            row = int(found.isna().idxmax())
+            raise ValueError(
+                f"row {row + 1}, column {name!r}: {str(table.loc[row, name])!r} is no number"
+            )
+    return table
+
+
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Sort rows by set and model, as the docs have them; targets stay in their order."""
-    known = {"set": list(SETS), "model": list(COLOURS)}
-    places = table.assign(
-        target=table["target"].map({target: i for i, target in enumerate(table["target"].unique())})
-    )
-    for name, values in known.items():
-        others = [value for value in table[name].unique() if value not in values]
-        places[name] = table[name].map({value: i for i, value in enumerate(values + others)})
-    return table.loc[places.sort_values(KEYS).index].reset_index(drop=True)
+    known = {"set": SETS, "target": (), "model": COLOURS}
+
+    def place(column: pd.Series) -> pd.Series:
+        values = dict.fromkeys([*known[str(column.name)], *column])
+        return column.map({value: place for place, value in enumerate(values)})
+
+    return table.sort_values(KEYS, key=place, ignore_index=True)
 
 
 def read_set(folder: Path, ceilings: dict[str, float]) -> pd.DataFrame:
