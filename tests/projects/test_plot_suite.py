@@ -145,6 +145,10 @@ def test_the_docs_have_the_results():
     assert len(counts) > 5
     for order, count in counts:
         assert f"| {order} | {count} |" in page
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for model in ("dictionary", "dictionary-best", "frozen", "full"):
+        r2 = table.loc[table["model"] == model, "r2"]
+        assert f"| {model} | {' | '.join(f'{value:.3f}' for value in r2)} |" in readme
 
 
 def test_nothing_to_draw(tmp_path, monkeypatch, capsys):
