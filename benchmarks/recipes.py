@@ -3,18 +3,19 @@
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
         --transformer assets/minilm --recipes "0.1.0;default" --seeds 0,1,2
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
-        --transformer assets/minilm --screen whole
+        --transformer assets/minilm --screen first
 
 A corpus is a folder with train.spacy, dev.spacy and test.spacy; docs/recipes.md has the commands
 that make those of its tables. Each training is a line of runs.jsonl: what is there is not trained
 again, so a run that was ended goes on, and tables can be printed anew.
 
 --recipes trains the named recipes, once a seed, and prints by how much each differs from the first
-one, in the mean over the corpora. --screen says what each of eight knobs buys. It trains 16
-recipes, a fractional factorial design of resolution IV (Box, Hunter & Hunter 2005, ch. 6): each
-knob is turned in half of them, together with each other knob equally often, so that all 16
-trainings of a corpus tell about every knob, whatever two knobs do together. Half of it, 8 recipes,
-tells about all knobs but the first, as far as two knobs do nothing together.
+one, in the mean over the corpora. --screen says what each of eight knobs buys, "first" from the
+recipe of version 0.1.0 and "second" from today's. It trains 16 recipes, a fractional factorial
+design of resolution IV (Box, Hunter & Hunter 2005, ch. 6): each knob is turned in half of them,
+together with each other knob equally often, so that all 16 trainings of a corpus tell about every
+knob, whatever two knobs do together. With --half, 8 recipes tell about all knobs but the first, as
+far as two knobs do nothing together.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from spacy.training import Example
 from spacy_bertreg.training.jobs import train_in_process
 
 OPTIMIZER, TRANSFORMER = "training.optimizer", "components.transformer.model"
+POOLING = "components.text_regressor.model.tok2vec.pooling"
 NORMALIZE = "components.text_regressor.model.tok2vec.normalize"
 HEAD = "initialize.components.text_regressor.head"
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
@@ -48,7 +50,7 @@ FIRST: dict[str, Any] = {
     f"{TRANSFORMER}.freeze": "none",
     "training.dropout": 0.1,
     "training.batcher.size": 16,
-    "components.text_regressor.model.tok2vec.pooling": "mean",
+    POOLING: "mean",
     NORMALIZE: False,
     HEAD: "auto",
 }
@@ -56,8 +58,12 @@ NO_DROPOUT: dict[str, Any] = {
     "training.dropout": 0.0,
     **{f"{TRANSFORMER}.transformer_config.{name}": 0.0 for name in DROPOUTS},
 }
-# What --screen turns, from the first recipe.
-KNOBS: dict[str, dict[str, Any]] = {
+# More steps than the first recipe's, and lower rates for lower blocks.
+STEPS: dict[str, Any] = {"training.batcher.size": 8, f"{OPTIMIZER}.layer_decay": 0.85}
+TODAY = FIRST | STEPS | {"epochs": 5}
+BFLOAT16 = {f"{TRANSFORMER}.precision": "bfloat16"}
+# What --screen turns, and from which recipe.
+FIRST_KNOBS: dict[str, dict[str, Any]] = {
     "only directions count": {NORMALIZE: True},
     "epochs 3 → 5": {"epochs": 5},
     "encoder_rate 0.0001 → 0.0002": {f"{OPTIMIZER}.encoder_rate": 0.0002},
@@ -67,17 +73,27 @@ KNOBS: dict[str, dict[str, Any]] = {
     "all dropout 0.1 → 0": NO_DROPOUT,
     "batches of 16 → 8": {"training.batcher.size": 8},
 }
+SECOND_KNOBS: dict[str, dict[str, Any]] = {
+    "float32 → bfloat16": BFLOAT16,
+    "epochs 5 → 8": {"epochs": 8},
+    "encoder_rate 0.0001 → 0.0002": {f"{OPTIMIZER}.encoder_rate": 0.0002},
+    "head_rate 0.01 → 0.003": {f"{OPTIMIZER}.head_rate": 0.003},
+    "layer_decay 0.85 → 0.7": {f"{OPTIMIZER}.layer_decay": 0.7},
+    "embeddings frozen": {f"{TRANSFORMER}.freeze": "embeddings"},
+    "weight_decay 0.01 → 0.1": {f"{OPTIMIZER}.weight_decay": 0.1},
+    "pooling mean → cls": {POOLING: "cls"},
+}
+SCREENS = {"first": (FIRST, FIRST_KNOBS), "second": (TODAY, SECOND_KNOBS)}
 FROZEN = {f"{TRANSFORMER}.freeze": "all"}
-# More steps than the first recipe's, and lower rates for lower blocks.
-STEPS: dict[str, Any] = {"training.batcher.size": 8, f"{OPTIMIZER}.layer_decay": 0.85}
 RECIPES: dict[str, dict[str, Any]] = {
     "0.1.0": FIRST,
     "3 x 0.0001": FIRST | STEPS,
     "3 x 0.00015": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.00015},
     "3 x 0.0002": FIRST | STEPS | {f"{OPTIMIZER}.encoder_rate": 0.0002},
-    "5 x 0.0001": FIRST | STEPS | {"epochs": 5},
-    "15 x 0.0001": FIRST | STEPS | {"epochs": 15},
-    "5 x 0.0002": FIRST | STEPS | {"epochs": 5, f"{OPTIMIZER}.encoder_rate": 0.0002},
+    "5 x 0.0001": TODAY,
+    "5 x 0.0001, bfloat16": TODAY | BFLOAT16,
+    "15 x 0.0001": TODAY | {"epochs": 15},
+    "5 x 0.0002": TODAY | {f"{OPTIMIZER}.encoder_rate": 0.0002},
     "normalized": FIRST | {NORMALIZE: True},
     "frozen": FIRST | FROZEN,
     "frozen, normalized": FIRST | FROZEN | {NORMALIZE: True},
@@ -95,13 +111,14 @@ def main() -> None:
     parser.add_argument(
         "--recipes", default="", help="names between semicolons, the first to compare with"
     )
-    parser.add_argument("--screen", choices=["half", "whole"])
+    parser.add_argument("--screen", choices=list(SCREENS))
+    parser.add_argument("--half", action="store_true", help="half of the screen")
     parser.add_argument("--seeds", default="0", help="numbers between commas")
     parser.add_argument("--gpu-id", type=int, default=-1)
     args = parser.parse_args()
 
     if args.screen:
-        recipes = dict(screening(args.screen))
+        recipes = dict(screening(args.screen, args.half))
     else:
         recipes = {name: RECIPES[name] for name in args.recipes.split(";")}
     known = read_runs(args.runs)
@@ -121,17 +138,18 @@ def main() -> None:
         known[tuple(key.values())] = run
         print(f"{number}/{len(wanted)}", json.dumps(run), flush=True)
     table = pd.DataFrame([known[tuple(key.values())] for key in wanted])
-    print_effects(table) if args.screen else print_recipes(table, list(recipes))
+    print_effects(table, args.screen) if args.screen else print_recipes(table, list(recipes))
 
 
-def screening(part: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Make the recipes of the design: a Hadamard matrix and, if it is to be "whole", its fold-over.
-    Their names say which knobs are turned, as "screen 01010101"."""
-    half = hadamard(len(KNOBS)) < 0
-    for row in np.concatenate([half, ~half]) if part == "whole" else half:
-        turned = [knob for knob, is_turned in zip(KNOBS.values(), row, strict=True) if is_turned]
-        settings = FIRST | {name: value for knob in turned for name, value in knob.items()}
-        yield "screen " + "".join(str(int(is_turned)) for is_turned in row), settings
+def screening(screen: str, is_half: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Make the recipes of the design: a Hadamard matrix and, unless `is_half`, its fold-over. Their
+    names say which knobs are turned, as "first 01010101"."""
+    start, knobs = SCREENS[screen]
+    half = hadamard(len(knobs)) < 0
+    for row in half if is_half else np.concatenate([half, ~half]):
+        turned = [knob for knob, is_turned in zip(knobs.values(), row, strict=True) if is_turned]
+        settings = start | {name: value for knob in turned for name, value in knob.items()}
+        yield f"{screen} " + "".join(str(int(is_turned)) for is_turned in row), settings
 
 
 def read_runs(path: Path) -> dict[tuple, dict[str, Any]]:
@@ -171,11 +189,11 @@ def train(
     return found
 
 
-def print_effects(table: pd.DataFrame) -> None:
+def print_effects(table: pd.DataFrame, screen: str) -> None:
     """Print what each knob buys, on each corpus and in the mean over them."""
     turned = np.array([[mark == "1" for mark in recipe.split()[1]] for recipe in table["recipe"]])
     rows = []
-    for number, knob in enumerate(KNOBS):
+    for number, knob in enumerate(SCREENS[screen][1]):
         if not turned[:, number].any():
             continue  # the first one, in half of the design
         by_corpus = table.groupby(["corpus", turned[:, number]])["dev"].mean().unstack()
