@@ -46,6 +46,8 @@ from .windows import choose_windows
 # Small enough to be trained without a GPU.
 ENGLISH_TRANSFORMER = "sentence-transformers/all-MiniLM-L6-v2"
 OTHER_TRANSFORMER = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+# As good as float32, and faster on some processors: docs/recipes.md
+BERT_SETTINGS = {"precision": '"auto"'}
 
 
 class NewProject(NamedTuple):
@@ -123,9 +125,11 @@ def init(
             choose_transform(name, [observed_values(doc).get(name) for doc in all_docs])
             for name in targets
         ]
+        settings = _settings(choices, arguments)
         contents = {
-            f"configs/{name}.cfg": render_config(name, _settings(choices, arguments))
-            for name in ("bert", "dictionary", "tok2vec")
+            "configs/bert.cfg": render_config("bert", settings | BERT_SETTINGS),
+            "configs/dictionary.cfg": render_config("dictionary", settings),
+            "configs/tok2vec.cfg": render_config("tok2vec", settings),
         }
         windows = choose_windows(all_docs, transformer, window)
         if windows.why:

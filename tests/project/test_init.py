@@ -57,6 +57,8 @@ def test_a_project(table, tiny_bert, tmp_path):
     for name in configs:
         config = spacy.util.load_config(folder / name)
         assert "log1p" in [part.get("transform") for part in config["components"].values()]
+    bert = spacy.util.load_config(folder / "configs" / "bert.cfg")
+    assert bert["components"]["transformer"]["model"]["precision"] == "auto"
     assert "deaths" in (folder / "README.md").read_text(encoding="utf-8")
 
 

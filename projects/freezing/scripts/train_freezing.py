@@ -31,9 +31,10 @@ LEVELS = {
     "all but embeddings": lambda n: "embeddings",
     "all": lambda n: "none",
 }
-# What else a level has of its own; other settings are the config's. So few parameters take a higher
-# rate: docs/freezing.md.
+# What else a level has of its own; other settings are the config's. A head alone is better on
+# vectors of one length (docs/recipes.md), and few parameters take a higher rate (docs/freezing.md).
 MORE: dict[str, dict[str, Any]] = {
+    "head only": {"components.text_regressor.model.tok2vec.normalize": True},
     "biases (BitFit)": {"training.optimizer.encoder_rate": 0.003},
     "LoRA": {
         "components.transformer.model.lora": {"rank": 8, "alpha": 16},
