@@ -38,6 +38,9 @@ def main() -> None:
     parser.add_argument("--ged", type=Path, help="UCDP's events; for the tables, those of Syria")
     parser.add_argument("--max-docs", type=int, default=1200, help="documents in a set, at most")
     args = parser.parse_args()
+    for path in (args.ratings, args.manifestos, args.empathic, args.ged):
+        if path and not path.exists():
+            parser.error(f"{path} is missing. Expected a file, or for --ratings a folder.")
     # Longer texts: fewer of them
     fewer = min(args.max_docs, 800)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +67,8 @@ def manifesto_tables(path: Path | None, folder: Path) -> Iterator[tuple[str, Pat
     """Write the sentences on each policy: each sentence was coded on one of the two."""
     for target in ("economic", "social") if path else ():
         sentences = pd.read_csv(path)
+        if target not in sentences:
+            raise SystemExit(f"{path} has no column {target!r}. It has {list(sentences)}.")
         table = folder / f"{target}.csv"
         sentences[sentences[target].notna()].to_csv(table, index=False)
         yield target, table
@@ -75,7 +80,9 @@ def convert(table: Path, output: Path, max_docs: int, options: list[str]) -> Non
 
 
 def run(*command: str) -> None:
-    subprocess.run([sys.executable, *command], check=True)
+    """Run a command of Python. Where it fails, it has said why, and this program ends."""
+    if code := subprocess.run([sys.executable, *command]).returncode:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which settings of the training are good on many data sets: R² on the dev set, by recipe.
 
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
-        --transformer assets/minilm --recipes "0.1.0;default" --seeds 0,1,2
+        --transformer assets/minilm --recipes "0.1.0;5 x 0.0001" --seeds 0,1,2
     python benchmarks/recipes.py runs.jsonl corpus/tweets corpus/empathy \
         --transformer assets/minilm --screen first
 
@@ -120,7 +120,10 @@ def main() -> None:
     if args.screen:
         recipes = dict(screening(args.screen, args.half))
     else:
-        recipes = {name: RECIPES[name] for name in args.recipes.split(";")}
+        names = args.recipes.split(";")
+        if unknown := [name for name in names if name not in RECIPES]:
+            parser.error(f"--recipes has {unknown}. Expected names among {list(RECIPES)}.")
+        recipes = {name: RECIPES[name] for name in names}
     known = read_runs(args.runs)
     wanted = [
         {"corpus": corpus.name, "recipe": recipe, "seed": int(seed)}
