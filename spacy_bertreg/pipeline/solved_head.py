@@ -129,18 +129,18 @@ def solve_head(
     return vectors @ matrix.T + biases, penalties
 
 
-def fingerprints(docs: Sequence[Doc], values: Floats) -> set[bytes]:
+def fingerprints(docs: Sequence[Doc], values: Floats) -> frozenset[bytes]:
     """Hash documents with all that a head learns from.
 
     docs (Sequence[Doc]): The documents.
     values (ndarray): Observed values, weights and covariates, shape (documents, n).
-    RETURNS (set[bytes]): The hashes.
+    RETURNS (frozenset[bytes]): The hashes.
     """
     found = set()
     for doc, row in zip(docs, values, strict=True):
         content = doc.text.encode("utf-8", "surrogatepass") + row.tobytes()
         found.add(hashlib.blake2b(content, digest_size=16).digest())
-    return found
+    return frozenset(found)
 
 
 def _learns(nodes: Iterable[Model]) -> bool:

@@ -1,6 +1,5 @@
 """`text_regressor`: predict numbers from document vectors."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,24 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model, Optimizer
 from thinc.types import Floats2d
 from wasabi import msg
 
 from ..data.covariates import CovariateScale, copy_covariates
 from ..data.weights import document_weights, resolve_target_weights, training_weights
 from ..evaluation.scorer import SCORE_WEIGHTS, regression_score
-from ..layers.covariates import covariate_scale, set_covariates
+from ..layers.covariates import set_covariates
 from ..targets.gold import gold_values, resolve_targets
 from ..targets.predictions import Predictions
-from ..targets.scale import MAX_RESIDUALS, TargetScale
+from ..targets.residuals import Residuals
+from ..targets.scale import TargetScale
 from ..targets.transforms import resolve_transforms
-from ..training.head_start import is_exact
 from ..training.losses import Loss, SquaredLoss, mean_loss
 from ..training.training_record import TrainingRecord
-from .explained import Explained
 from .regressor import PipelineReference, check_choice, check_output_key, has_words
-from .solved_head import (
-    HEADS,
-    fingerprints,
-    has_linear_head,
-    learns_below,
-    read_vectors,
-    solve_head,
-)
+from .solved_head import HEADS
+from .started_head import StartedHead
 
 DEFAULT_CONFIG_STR = """
 [text_regressor]
@@ -100,7 +92,7 @@ def make_text_regressor(
     return component
 
 
-class TextRegressor(Explained, TrainablePipe):
+class TextRegressor(StartedHead, TrainablePipe):
     """Predict one number for each target and document, in the target's unit, in `doc.cats[target]`.
     Inside, targets are transformed and standardised, so learning rates do not depend on the unit.
     """
@@ -164,9 +156,7 @@ class TextRegressor(Explained, TrainablePipe):
         self.record = TrainingRecord()
         self._weight = 1.0
         self._target_weights: list[float] = []
-        self._residuals: list[deque[float]] = []
-        # Fingerprints of the examples for which the head is the exact solution; not saved.
-        self._solved_for: set[bytes] = set()
+        self._residuals = Residuals()
         # Backward passes since the last step, and number of learned tensors in the last report.
         self._n_passes = 0
         self._n_reported: int | None = None
@@ -177,12 +167,6 @@ class TextRegressor(Explained, TrainablePipe):
     def label_data(self) -> list[str]:
         """Get the targets, as `initialize` takes them."""
         return list(self.targets)
-
-    @property
-    def is_solved(self) -> bool:
-        """Whether the head is the exact solution for the training examples, so that steps change
-        nothing."""
-        return bool(self._solved_for)
 
     def initialize(
         self,
@@ -220,7 +204,7 @@ class TextRegressor(Explained, TrainablePipe):
         self._target_weights = resolve_target_weights(names, self.cfg["target_weights"], where)
         self._weight = float(training_weights(examples, self.name).mean())
         self.scale = TargetScale.fit(names, values, kinds, limits, log_link=self.loss.log_link)
-        self._residuals = [deque(maxlen=len(examples)) for _ in names]
+        self._residuals = Residuals(len(names), most=len(examples))
         self.cfg["targets"] = names
         self.check_keys()
         covariates = CovariateScale.fit(docs, self.cfg["covariates"], self.name)
@@ -230,57 +214,12 @@ class TextRegressor(Explained, TrainablePipe):
         self.model.initialize(X=sample, Y=self.model.ops.alloc2f(*shape))
         self.list_covariates(nlp)
         self._n_passes, self._n_reported = 0, None
-        self._start_head(head, examples, values)
+        self.start_head(head, examples, values)
         if nlp is not None:
             from ..training.freeze_report import set_freeze_report  # imports pandas
 
             if report := set_freeze_report(nlp, planned=True):
                 msg.info(report.summary())
-
-    def _start_head(
-        self, head: str, examples: Sequence[Example], values: NDArray[np.float64]
-    ) -> None:
-        """Solve the head by ridge regression, if asked to or if nothing else learns."""
-        self._solved_for = set()
-        nlp, is_linear = self.pipeline(), has_linear_head(self.model)
-        learns = not is_linear or learns_below(self.model, nlp)
-        if head == "random" or (head == "auto" and learns):
-            return
-        where = f'head is "ridge" in [initialize.components.{self.name}]'
-        if nlp is None or not is_linear:
-            raise ValueError(
-                f"{where}, but the model is not a linear layer on vectors of a known pipeline, as "
-                'spacy-bertreg.TextRegressor.v1 in nlp.initialize is. Expected "auto" or "random".'
-            )
-        rows = np.flatnonzero(has_words(eg.predicted for eg in examples)).tolist()
-        read = [examples[row] for row in rows]
-        gold, weights = self.scale.scale(values[rows]), document_weights(read)
-        vectors = read_vectors(self.model, nlp, self.name, read)
-        solved = solve_head(self.model, self.loss, vectors, gold, weights)
-        if solved is None:
-            if head == "ridge":
-                raise ValueError(
-                    f"{where}, but it is not known how the loss {type(self.loss).__name__} starts "
-                    'from a linear regression. Expected "auto" or "random".'
-                )
-            return
-        outputs, penalties = solved
-        shown = ", ".join(f"{t}: {p:.3g}" for t, p in zip(self.targets, penalties, strict=True))
-        text = f"{self.name}: head by ridge regression, penalty {shown}"
-        if is_exact(self.loss) and not learns:
-            self._solved_for = self._fingerprints(examples)
-            self.record.is_trained = True
-            self._add_residuals(gold, outputs)
-            self._set_smearing()
-            self.end_step()
-            text += f"; for these {len(read):,} texts, that is the solution: steps change nothing"
-        msg.info(text)
-
-    def _fingerprints(self, examples: Sequence[Example]) -> set[bytes]:
-        docs = [example.reference for example in examples]
-        covariates = covariate_scale(self.model.get_ref("with_covariates"))(docs, self.name)
-        gold, weights = gold_values(examples, self.targets), document_weights(examples)
-        return fingerprints(docs, np.column_stack([gold, weights, covariates]))
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """Predict the targets of documents, which are not changed.
@@ -321,23 +260,10 @@ class TextRegressor(Explained, TrainablePipe):
         self.calibration = None
         for example in examples:
             copy_covariates(example.reference, example.predicted)
-        if self._solved_for and (
-            not self._fingerprints(examples) <= self._solved_for
-            or learns_below(self.model, self.pipeline())
-        ):
-            self._solved_for = set()
-        if not self._solved_for:
+        if not self.stays_solved(examples):
             return super().update(examples, drop=drop, sgd=sgd, losses=losses)
         losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        docs = [example.predicted for example in examples]
-        if any(map(len, docs)):
-            joined, head = self.model.get_ref("with_covariates"), self.model.get_ref("head")
-            set_dropout_rate(self.model, 0.0)
-            vectors, backprop = joined.begin_update(docs)
-            losses[self.name] += self.get_loss(examples, head.predict(vectors))[0]
-            # Frees the outputs that the listener holds, and reaches no parameters.
-            backprop(joined.ops.alloc2f(*vectors.shape))
+        losses[self.name] = losses.get(self.name, 0.0) + self.compute_solved_loss(examples)
         return losses
 
     def finish_update(self, sgd: Optimizer) -> None:
@@ -360,10 +286,6 @@ class TextRegressor(Explained, TrainablePipe):
             self._n_reported = n_trained
             set_freeze_report(nlp)
 
-    def _set_smearing(self) -> None:
-        if self.cfg["smearing"]:
-            self.scale = self.scale.with_smearing([list(column) for column in self._residuals])
-
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> tuple[float, Floats2d]:
         """Compute the mean loss over the known values, and its gradient. Unknown targets, and
         documents of nothing but white space, give no gradient.
@@ -382,14 +304,21 @@ class TextRegressor(Explained, TrainablePipe):
         outputs = np.asarray(self.model.ops.to_numpy(scores), dtype=np.float64)
         weights = np.outer(document_weights(examples) / self._weight, self._target_weights)
         loss, d_scores = mean_loss(self.loss, outputs, gold, weights)
-        if not self._solved_for:
+        if not self.is_solved:
             self._add_residuals(gold, outputs)
         return loss, self.model.ops.asarray2f(d_scores)  # type: ignore[arg-type]
 
+    def keep_residuals(self, gold: NDArray[np.float64], outputs: NDArray[np.float64]) -> None:
+        """Keep the errors of all training examples, on the model's scale, for smearing."""
+        self._add_residuals(gold, outputs)
+        self._set_smearing()
+
     def _add_residuals(self, gold: NDArray[np.float64], outputs: NDArray[np.float64]) -> None:
-        errors = gold - self.loss.point(self._by_target(outputs))
-        for column, residuals in zip(errors.T, self._residuals, strict=True):
-            residuals.extend(column[~np.isnan(column)].tolist())
+        self._residuals.add(gold - self.loss.point(self._by_target(outputs)))
+
+    def _set_smearing(self) -> None:
+        if self.cfg["smearing"]:
+            self.scale = self.scale.with_smearing(self._residuals.by_target())
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Serialize the component."""
@@ -421,9 +350,5 @@ class TextRegressor(Explained, TrainablePipe):
         super()._load_learned(data)
         self._weight, self._target_weights = data["weight"], list(data["target_weights"])
         # For a pipeline that is trained further.
-        self._solved_for = set()
-        self._residuals = [deque(maxlen=MAX_RESIDUALS) for _ in self.targets]
-        if self.scale.residuals:
-            pairs = zip(self._residuals, self.scale.residuals, self.scale.std, strict=True)
-            for known, column, std in pairs:
-                known.extend(error / std for error in column)
+        self._solved_for = frozenset()
+        self._residuals = Residuals.of_scale(self.scale)
