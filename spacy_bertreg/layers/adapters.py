@@ -59,6 +59,11 @@ def add_adapters(model: Any, lora: Lora, blocks: Mapping[str, Block]) -> dict[st
     }
 
 
+def find_dropouts(model: nn.Module) -> list[nn.Module]:
+    """Find the modules of adapters that drop a share of their input."""
+    return [module for name, module in model.named_modules() if name.endswith("lora_dropout")]
+
+
 @contextmanager
 def merged_when_saved(model: nn.Module, adapters: Mapping[str, str]) -> Iterator[None]:
     """In this context, let `model.state_dict()` return the weights with the adapters merged, under

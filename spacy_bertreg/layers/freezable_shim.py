@@ -16,7 +16,7 @@ from ..training.lora import Lora
 from ..training.model_blocks import find_blocks, takes_segments
 from ..training.optimizer import EncoderOptimizer
 from ..training.precision import Precision, resolve_precision
-from .adapters import add_adapters, merged_when_saved
+from .adapters import add_adapters, find_dropouts, merged_when_saved
 from .backends import Backend
 from .encoding_cache import EncodingCache
 from .forks import use_one_thread_in_fork
@@ -37,6 +37,7 @@ class FreezableShim(HFShim):
     precision (Precision): Numeric precision of matrix products; see `resolve_precision`.
     backend (Backend): What runs the transformer where nothing learns; see `uses_openvino`.
     lora (Lora | None): Adapters that learn beside the frozen weights.
+    dropout (bool): Whether the transformer's own dropout is active in training.
 
     Attributes, the first four set by `apply_freeze`, `trained` and `trained_with` saved:
     blocks (dict[str, str | int]): Block of each parameter.
@@ -64,9 +65,11 @@ class FreezableShim(HFShim):
         backend: Backend = "torch",
         grad_scaler_config: dict[str, Any],
         lora: Lora | None = None,
+        dropout: bool = True,
     ) -> None:
         self.freeze = freeze
         self.lora = lora
+        self.dropout = dropout
         self.cache = cache
         self.precision = precision
         self.backend = backend
@@ -120,6 +123,7 @@ class FreezableShim(HFShim):
                 parameter.grad = None
         self.is_frozen = len(self.frozen) == len(self.blocks)
         self._frozen_modules = _frozen_modules(self._model)
+        self._adapter_dropouts = find_dropouts(self._model)
 
     def add_adapters(self) -> None:
         """Put new adapters into the transformer, unless it has some or the setting has none. Called
@@ -204,9 +208,13 @@ class FreezableShim(HFShim):
                 "spacy.load(path, config={'components.transformer.model.precision': 'float32'})."
             )
         self._model.train()
-        for module in self._frozen_modules:
-            # Frozen blocks run without dropout.
+        # In evaluation mode, a module differs only by its dropout. Not the model, by whose mode
+        # `predict` knows that all has to change.
+        for module in self._frozen_modules if self.dropout else self._model.children():
             module.eval()
+        for module in self._adapter_dropouts:
+            # They have a setting of their own.
+            module.train()
         ids = [part.kwargs["input_ids"] for part in parts]
         with self.autocast(), self._word_gradient.collected(self._model, ids) as add_gradient:
             outputs = [self._model(*p.args, **p.kwargs).last_hidden_state for p in parts]

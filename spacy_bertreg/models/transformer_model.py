@@ -43,6 +43,7 @@ def TransformerModel_v1(
     keep_trf_data: bool = False,
     lora: dict[str, Any] | None = None,
     backend: Backend = "torch",
+    dropout: bool = True,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """Make the `model` of spaCy's component `transformer`: spacy-transformers' TransformerModel.v3
     with parameters that can be frozen. It returns only the transformer's last hidden state.
@@ -77,6 +78,9 @@ def TransformerModel_v1(
         "openvino", on a CPU, converted in memory from torch's weights when the first text is read;
         or "auto" for OpenVINO where it is installed and the processor has AVX-512. Training always
         uses torch.
+    dropout (bool): Whether the transformer's own dropout is active in training, at the rates of its
+        config, such as `hidden_dropout_prob` in `transformer_config`. The heads' is [training]
+        dropout.
     RETURNS (Model): The model; its weights are read in `nlp.initialize` or from disk.
     RAISES (ValueError, ImportError): `freeze` or `lora` has none of the allowed values; OpenVINO is
         not installed; when initialized, there is no such model, or it has no such parameters; when
@@ -92,6 +96,7 @@ def TransformerModel_v1(
         grad_scaler_config=dict(grad_scaler_config),
         lora=check_lora(lora, freeze),
         backend=check_backend(backend, precision),
+        dropout=dropout,
     )
     span_getter = get_spans or partial(get_strided_spans, window=WINDOW, stride=STRIDE)
     return FreezableTransformer(name, span_getter, shim, keep_trf_data)

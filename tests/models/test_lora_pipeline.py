@@ -8,7 +8,7 @@ import spacy
 import torch
 from conftest import ROOT, train
 from spacy.cli._util import app
-from thinc.api import Adam
+from thinc.api import Adam, ArgsKwargs
 from typer.testing import CliRunner
 
 import spacy_bertreg.cli  # noqa: F401 - registers the commands
@@ -79,6 +79,20 @@ def saved(make_lora, tmp_path):
 @pytest.fixture
 def no_peft(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
+
+
+def test_adapters_have_a_dropout_of_their_own(make_bert, make_examples):
+    nlp = make_bert(freeze="all", dropout=False, lora={**LORA, "dropout": 0.5})
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    for name, parameter in shim(nlp)._model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.ones_(parameter)
+    part = ArgsKwargs(args=(), kwargs={"input_ids": torch.arange(5, 25)[None]})
+    outputs = [shim(nlp).begin_update_in_parts([part])[0][0] for _ in range(2)]
+    assert not outputs[0].equal(outputs[1])
+    assert not any(m.training for m in shim(nlp)._model.modules() if hasattr(m, "LayerNorm"))
+    expected = shim(nlp).predict(part).last_hidden_state
+    assert expected.equal(shim(nlp).predict(part).last_hidden_state)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import spacy
+import torch
 from conftest import examples_from, train
+from thinc.api import ArgsKwargs
 
 
 @pytest.mark.parametrize("freeze", ["al", "", "ALL", "encoder"])
@@ -47,6 +49,21 @@ def test_long_documents_are_cut_into_windows(make_bert, make_examples):
     doc = nlp("Shelling killed ten soldiers. " * 30)
     assert doc._.trf_data.model_output.last_hidden_state.shape[0] > 5
     assert np.isfinite(doc.cats["severity"])
+
+
+@pytest.mark.parametrize("dropout", [True, False])
+def test_dropout_in_training(make_bert, make_examples, dropout):
+    nlp = make_bert(dropout=dropout)
+    nlp.initialize(lambda: make_examples(nlp, 4))
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    part = ArgsKwargs(args=(), kwargs={"input_ids": torch.arange(5, 25)[None]})
+    (first,), _ = shim.begin_update_in_parts([part])
+    (second,), backprop = shim.begin_update_in_parts([part])
+    assert first.equal(second) != dropout
+    backprop([torch.ones_like(second)])
+    assert all(p.grad is not None for n, p in shim._model.named_parameters() if "layer.0" in n)
+    # Scoring does without.
+    assert shim.predict(part).last_hidden_state.equal(second) != dropout
 
 
 def test_replace_listeners_is_refused(make_bert, make_examples):
