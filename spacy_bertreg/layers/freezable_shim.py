@@ -1,6 +1,7 @@
 """Bridge between thinc and a Hugging Face model, with parameters that can be frozen."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import srsly
@@ -23,6 +24,7 @@ from .forks import use_one_thread_in_fork
 from .half_weights import store_in_bfloat16
 from .int8 import Int8Ranges
 from .openvino_encoder import OpenVinoEncoder
+from .plain_attention import PlainAttention
 from .pretrained import EncoderConfig
 from .word_embeddings import WordGradient
 
@@ -166,6 +168,12 @@ class FreezableShim(HFShim):
         dtype = resolve_precision(self.precision, device)
         return torch.autocast(device, dtype=dtype, enabled=dtype is not None)
 
+    def _attention(self) -> AbstractContextManager[Any]:
+        """Make the context of attention in training."""
+        device = self.device.type
+        is_bfloat16 = resolve_precision(self.precision, device) is torch.bfloat16
+        return PlainAttention() if is_bfloat16 and device == "cpu" else nullcontext()
+
     def get_int8_ranges(self) -> Int8Ranges:
         """Get what it takes to compute in int8.
 
@@ -216,7 +224,11 @@ class FreezableShim(HFShim):
             # They have a setting of their own.
             module.train()
         ids = [part.kwargs["input_ids"] for part in parts]
-        with self.autocast(), self._word_gradient.collected(self._model, ids) as add_gradient:
+        with (
+            self.autocast(),
+            self._attention(),
+            self._word_gradient.collected(self._model, ids) as add_gradient,
+        ):
             outputs = [self._model(*p.args, **p.kwargs).last_hidden_state for p in parts]
 
         def backprop(gradients: list[torch.Tensor]) -> None:
