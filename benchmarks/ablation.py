@@ -9,6 +9,7 @@ float32 and then without one. Sides alternate in one process; medians.
 import argparse
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +23,7 @@ from spacy.training import Example
 from thinc.api import Adam, Optimizer
 
 from spacy_bertreg.data.corpus import Corpus_v1
-from spacy_bertreg.layers import window_encoder, word_embeddings
+from spacy_bertreg.layers import freezable_shim, window_encoder, word_embeddings
 from spacy_bertreg.layers.window_encoder import Part
 from spacy_bertreg.training.optimizer import AdamW_v1
 
@@ -72,7 +73,11 @@ def main() -> None:
             nlp, examples, fused
         ),
         "without torch's fused AdamW (thinc's Adam)": lambda: train(nlp, examples, thinc),
+        "with the transformer's dropout": lambda: with_dropout(nlp, examples, fused),
         "with bfloat16": lambda: train(low, examples, fused),
+        "with bfloat16, without plain attention": lambda: without_plain_attention(
+            low, examples, fused
+        ),
     }
     trained = rates(alternate(training, args.rounds), len(examples))
     print_rates(f"training, {len(examples)} documents", trained, ALL)
@@ -132,6 +137,18 @@ def without_packing(side: Callable, *args: Any) -> None:
 def without_word_gradient(*args: Any) -> None:
     """autograd makes the gradient of the word embeddings."""
     with mock.patch.object(word_embeddings, "_word_embedding", return_value=None):
+        train(*args)
+
+
+def with_dropout(nlp: Language, *args: Any) -> None:
+    shim = nlp.get_pipe("transformer").model.layers[0].shims[0]
+    with mock.patch.object(shim, "dropout", True):
+        train(nlp, *args)
+
+
+def without_plain_attention(*args: Any) -> None:
+    """Torch's fused kernel computes attention."""
+    with mock.patch.object(freezable_shim, "PlainAttention", nullcontext):
         train(*args)
 
 
